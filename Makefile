@@ -1,0 +1,82 @@
+# Every command of the project; `make` alone lists them. Nothing but Python 3.11+ (with venv), make and git is needed.
+
+.DEFAULT_GOAL := help
+# `check` tells its faults in order, cheapest first.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+ARGS ?=
+SECONDS := 60
+
+UV_VERSION := 0.13.9
+OWN_UV := .venv-tools/bin/uv
+UV ?= $(or $(shell command -v uv 2>/dev/null),$(OWN_UV))
+BIN := .venv/bin
+READY := .venv/.ready
+CODE := api cli shared workers
+
+# The Python that is here is the one that is used.
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup demo up test check format-check lint format types layers openapi chaos bench clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything into .venv (brings uv if it is missing; quick when nothing changed)
+	@echo "genqueue is installed in .venv; try: make demo"
+
+demo: $(READY) ## Make a video, a picture and a text through the whole local stack, into demo-output/
+	@$(BIN)/genqueue demo $(ARGS)
+
+up: $(READY) ## Start the local stack and keep it running until Ctrl-C (ARGS="--port 9000")
+	@exec $(BIN)/genqueue up $(ARGS)
+
+test: $(READY) ## Run every test against the real three servers (ARGS="-k deliveries")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: format-check lint types layers test ## What CI asks for: format, lint, types, layers, tests
+
+format-check: $(READY) ## Say which files `make format` would change
+	@$(BIN)/ruff format --check .
+
+lint: $(READY) ## Look for mistakes (ruff, every rule on)
+	@$(BIN)/ruff check .
+
+format: $(READY) ## Lay the code out and repair what ruff can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## Check the types (mypy, strict)
+	@$(BIN)/mypy
+
+layers: $(READY) ## Check who may import whom (import-linter)
+	@$(BIN)/lint-imports
+
+openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.md, .env.example
+	@$(BIN)/python -m tests.conventions.generated
+
+chaos: $(READY) ## Break everything on purpose for SECONDS (60) and audit the promises
+	@GENQUEUE_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/chaos $(ARGS)
+
+bench: $(READY) ## Measure each figure against its yardstick (one line each)
+	@set -e; for figure in benchmarks/[a-z]*.py; do \
+		[ -e "$$figure" ] || { echo "There is no benchmark yet."; exit 1; }; \
+		$(BIN)/python "$$figure" $(ARGS); \
+	done
+
+clean: ## Remove what was installed or cached; jobs in .genqueue/ and demo-output/ stay
+	@rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(READY): pyproject.toml uv.lock $(filter $(OWN_UV),$(UV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "genqueue needs Python 3.11 or newer; name one: make setup PYTHON=python3.12"; exit 1; }
+	@$(UV) sync --all-extras --frozen --quiet --python "$(PYTHON)"
+	@touch $@
+
+$(OWN_UV):
+	@echo "Bringing uv $(UV_VERSION) into .venv-tools (once)"
+	@$(PYTHON) -m venv .venv-tools \
+		|| { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@.venv-tools/bin/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"

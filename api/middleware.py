@@ -1,0 +1,129 @@
+"""Around every request: its id, one log line, the size cap, security headers, and the last net for errors."""
+
+import re
+import time
+
+import structlog
+from starlette import datastructures, types
+
+from api import errors as answers
+from shared import errors, ids, logs
+
+REQUEST_ID = "X-Request-Id"
+
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Cache-Control": "no-store",
+}
+# Swagger UI and ReDoc are pages with scripts.
+_PAGES = ("/docs", "/redoc")
+
+_log = logs.get(__name__)
+
+
+class RequestContext:
+    """Outermost. Gives the request its id, answers what nobody else caught, and writes one log line.
+    The path is logged without its query, which may hold what the caller searched for.
+    """
+
+    def __init__(self, app: types.ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        answering = _Answering(scope, send, request_id)
+        try:
+            await self.app(scope, receive, answering.send)
+        except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
+            await self._answer(error, scope, receive, answering)
+        finally:
+            answering.log()
+
+    async def _answer(
+        self, error: Exception, scope: types.Scope, receive: types.Receive, answering: "_Answering"
+    ) -> None:
+        response = answers.of_exception(error, answering.request_id)
+        if answering.status is not None:
+            raise error  # half an answer is out: the server must cut the line
+        await response(scope, receive, answering.send)
+
+
+class _Answering:
+    """What goes out for one request."""
+
+    def __init__(self, scope: types.Scope, send: types.Send, request_id: str) -> None:
+        self.request_id = request_id
+        self.status: int | None = None
+        self._scope = scope
+        self._send = send
+        self._began = time.perf_counter()
+
+    async def send(self, message: types.Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = datastructures.MutableHeaders(scope=message)
+            headers[REQUEST_ID] = self.request_id
+            if not self._scope["path"].startswith(_PAGES):
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+        await self._send(message)
+
+    def log(self) -> None:
+        route = self._scope.get("route")
+        _log.info(
+            "request",
+            method=self._scope["method"],
+            path=self._scope["path"][:200],
+            route=getattr(route, "path", None),
+            status=self.status,
+            milliseconds=round((time.perf_counter() - self._began) * 1000, 1),
+        )
+
+
+def _request_id(scope: types.Scope) -> str:
+    given = datastructures.Headers(scope=scope).get(REQUEST_ID)
+    return given if given and _SANE_ID.fullmatch(given) else ids.new(ids.Prefix.REQUEST)
+
+
+class BodyLimit:
+    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed."""
+
+    def __init__(self, app: types.ASGIApp, limit_bytes: int) -> None:
+        self.app = app
+        self.limit_bytes = limit_bytes
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = datastructures.Headers(scope=scope).get("content-length", "0")
+        counted = 0
+
+        async def receive_counted() -> types.Message:
+            nonlocal counted
+            if declared.isdecimal() and int(declared) > self.limit_bytes:
+                raise self._too_large()
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > self.limit_bytes:
+                raise self._too_large()
+            return message
+
+        await self.app(scope, receive_counted, send)
+
+    def _too_large(self) -> errors.TooLargeError:
+        return errors.TooLargeError(
+            f"The body is larger than {self.limit_bytes} bytes.", details={"max_bytes": self.limit_bytes}
+        )

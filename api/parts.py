@@ -1,0 +1,101 @@
+"""What the routes are given: built once by the composition root, and never looked up elsewhere."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import fastapi
+
+from api import auth
+from shared import settings
+from shared.catalog import shelf
+from shared.db import engine
+from shared.domain import models
+from shared.providers import registry
+from shared.queues import hints, live
+from shared.services import health
+from shared.storage import bucket, objects
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One process's connections and settings."""
+
+    settings: settings.Settings
+    keys: auth.Keys
+    db: engine.Database
+    store: objects.Objects
+    catalogs: shelf.Shelf
+    changes: live.Changes
+    news: live.News
+    hints: hints.Hints
+    health: health.Health
+    # Set when the process is asked to stop: held answers are given at once.
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def catalog(self) -> models.Catalog:
+        """The catalog as it is now. Take it once a request."""
+        return self.catalogs.current
+
+    def usable_providers(self, catalog: models.Catalog) -> frozenset[str]:
+        """The providers that can be asked with the keys we have."""
+        return registry.usable(catalog, frozenset(self.settings.provider_keys))
+
+    def url(self, path: str) -> str:
+        """An absolute URL on the base URL that callers use."""
+        return self.settings.public_url.rstrip("/") + path
+
+    async def start(self) -> None:
+        """Begin what runs beside the requests. Needs no server to be up."""
+        self.changes.start()
+        self.hints.start()
+
+    async def close(self) -> None:
+        """Let go of everything. May be repeated."""
+        self.stopping.set()
+        await self.changes.close()
+        await self.news.close()
+        await self.hints.close()
+        await self.db.close()
+        self.store.close()
+
+
+def build(configured: settings.Settings) -> Parts:
+    """The parts for these settings; connects to nothing yet. Raises ValueError for a short admin key, and
+    CatalogError.
+    """
+    database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
+    db = engine.Database(database_url, configured.database_pool_size, "api")
+    store = objects.Objects(_location(configured))
+    return Parts(
+        settings=configured,
+        keys=auth.Keys(configured.admin_key.get_secret_value()),
+        db=db,
+        store=store,
+        catalogs=shelf.Shelf(configured.catalog_path, registry.ADAPTERS),
+        changes=live.Changes(redis_url),
+        news=live.News(redis_url),
+        hints=hints.Hints(database_url),
+        health=health.Health(db, store, redis_url),
+    )
+
+
+def _location(configured: settings.Settings) -> bucket.Location:
+    return bucket.Location(
+        endpoint_url=configured.s3_endpoint_url,
+        public_endpoint_url=configured.s3_public_endpoint_url,
+        region=configured.s3_region,
+        name=configured.s3_bucket,
+        access_key_id=configured.s3_access_key_id.get_secret_value(),
+        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
+    )
+
+
+async def of(request: fastapi.Request) -> Parts:
+    """The parts of the app that serves this request."""
+    found: Parts = request.app.state.parts
+    return found
+
+
+Given = Annotated[Parts, fastapi.Depends(of)]

@@ -1,0 +1,85 @@
+"""The order in which a request is checked: key, query, media type, size and JSON, then its fields.
+
+FastAPI reads the body before it solves dependencies; without this, a stranger could make us parse 8 MiB.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import fastapi
+from fastapi import routing
+from fastapi.dependencies import models as dependants
+
+from api import auth, bodies
+from shared import errors
+
+_Handler = Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]
+
+
+class CheckedRoute(routing.APIRoute):
+    """A route of ours. Query parameters it does not declare are refused."""
+
+    def get_route_handler(self) -> _Handler:
+        """FastAPI's handler behind our checks."""
+        inner = super().get_route_handler()
+        queries = _Queries(_query_names(self.dependant), _families(self.openapi_extra))
+        public = self.path in auth.PUBLIC_ROUTES
+        takes_body = self.body_field is not None
+
+        async def handle(request: fastapi.Request) -> fastapi.Response:
+            request = bodies.JsonRequest(request.scope, request.receive)
+            if not public:
+                request.app.state.parts.keys.identify(request)
+            queries.check(request)
+            if takes_body:
+                bodies.check_media_type(request)
+                await request.json()
+            return await inner(request)
+
+        return handle
+
+
+class _Queries:
+    """The query parameters a route knows: by name, and families such as `metadata[…]`."""
+
+    def __init__(self, names: set[str], families: set[str]) -> None:
+        self._names = names
+        self._families = families
+        self.accepted = sorted([*names, *(f"{family}[…]" for family in families)])
+
+    def check(self, request: fastapi.Request) -> None:
+        for name, value in request.query_params.multi_items():
+            if not (name in self._names or member_of(name) in self._families):
+                raise errors.UnknownFieldError(
+                    "This route does not know this query parameter.", param=name[:200], accepted=self.accepted
+                )
+            if "\0" in value or "\0" in name:
+                raise errors.InvalidRequestError("Text may not hold the character U+0000.", param=name[:200])
+
+
+_MEMBER = re.compile(r"(?P<family>\w+)(?:\[(?P<bracketed>.+)\]|\.(?P<dotted>.+))", re.DOTALL)
+
+
+def member_of(name: str) -> str | None:
+    """The family of `metadata[key]` or `metadata.key`: `metadata`."""
+    found = _MEMBER.fullmatch(name)
+    return found["family"] if found else None
+
+
+def members(request: fastapi.Request, family: str) -> dict[str, str]:
+    """All members of a family in the query, by key."""
+    found = ((_MEMBER.fullmatch(name), value) for name, value in request.query_params.multi_items())
+    return {m["bracketed"] or m["dotted"]: value for m, value in found if m is not None and m["family"] == family}
+
+
+def _query_names(dependant: dependants.Dependant) -> set[str]:
+    """The query parameters of a route and of all its dependencies."""
+    names = {param.alias for param in dependant.query_params}
+    return names.union(*(_query_names(inner) for inner in dependant.dependencies))
+
+
+def _families(openapi_extra: dict[str, Any] | None) -> set[str]:
+    """What the OpenAPI of the route documents as `deepObject` is a family."""
+    parameters = (openapi_extra or {}).get("parameters", [])
+    return {item["name"] for item in parameters if item.get("style") == "deepObject"}

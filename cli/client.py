@@ -1,0 +1,83 @@
+"""Speaking to the API, as any user of it would."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+WAIT_SECONDS = 20
+TERMINAL = frozenset({"completed", "failed", "cancelled", "expired"})
+
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API said no; the message is its own sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A downloaded output."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+class Client:
+    """One base URL and one key. Close it, or use it as a context manager."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=WAIT_SECONDS + 10
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def submit(self, kind: str, body: Json) -> Json:
+        """POST a request of this kind and return the receipt. Raises ApiError."""
+        return _read(await self._http.post(f"/v1/{kind}s", json=body))
+
+    async def job(self, job_id: str, wait_seconds: int = 0) -> Json:
+        """The job, at once or when it changes. Raises ApiError."""
+        parameters = {"wait": wait_seconds} if wait_seconds else {}
+        return _read(await self._http.get(f"/v1/jobs/{job_id}", params=parameters))
+
+    async def follow(self, job_id: str) -> AsyncIterator[Json]:
+        """Every change of the job until it is terminal. Raises ApiError."""
+        job = await self.job(job_id)
+        yield job
+        while job["status"] not in TERMINAL:
+            job = await self.job(job_id, WAIT_SECONDS)
+            yield job
+
+    async def download(self, job_id: str, number: int, path: Path) -> Saved:
+        """Stream an output into a file, hashing on the way. Raises ApiError."""
+        digest, size = hashlib.sha256(), 0
+        url = f"/v1/jobs/{job_id}/outputs/{number}"
+        async with self._http.stream("GET", url, follow_redirects=True) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                _read(answer)
+            with path.open("wb") as file:
+                async for chunk in answer.aiter_bytes():
+                    digest.update(chunk)
+                    size += file.write(chunk)
+        return Saved(path, size, digest.hexdigest())
+
+
+def _read(answer: httpx.Response) -> Json:
+    try:
+        body: Json = answer.json()
+    except ValueError:
+        body = {}
+    if answer.is_error:
+        raise ApiError(str(body.get("error", {}).get("message") or f"status {answer.status_code}"))
+    return body

@@ -1,0 +1,61 @@
+"""The processes of genqueue itself, as data: `genqueue up` runs this list and docker-compose.yml must match it."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. `{…}` in its arguments is filled in by `filled`; higher stages start later and stop earlier."""
+
+    name: str
+    argv: tuple[str, ...]
+    stage: int
+    once: bool = False  # runs to its end before the next stage starts
+    health: str = ""  # the URL that answers 200 when it is ready; empty: running is enough
+    optional: bool = False
+    scales: bool = False  # may run several times, as NAME-1, NAME-2, …
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+SANDBOX = Process(
+    name="sandbox",
+    argv=(
+        *("python", "-m", "shared.providers.sandbox"),
+        *("--host", "{host}", "--port", "{sandbox_port}", "--state", "{sandbox_state}"),
+    ),
+    stage=1,
+    health="http://{host}:{sandbox_port}/health",
+)
+MIGRATE = Process(name="migrate", argv=("python", "-m", "shared.db.migrate"), stage=1, once=True)
+API = Process(
+    name="api",
+    argv=("python", "-m", "api", "--host", "{host}", "--port", "{port}"),
+    stage=2,
+    health="http://{host}:{port}/readyz",
+)
+RELAY = Process(name="relay", argv=("python", "-m", "workers.relay"), stage=2)
+WORKER = Process(name="worker", argv=("python", "-m", "workers"), stage=2, scales=True)
+FLOWER = Process(
+    name="flower",
+    argv=(
+        *("python", "-m", "celery", "--app", "workers.app", "flower"),
+        *("--address={host}", "--port={flower_port}"),
+    ),
+    stage=2,
+    optional=True,
+)
+
+ALL = (SANDBOX, MIGRATE, API, RELAY, WORKER, FLOWER)
+
+
+def filled(argv: tuple[str, ...], values: Mapping[str, object]) -> tuple[str, ...]:
+    """The arguments with every `{name}` replaced, and `python` as the interpreter that runs us."""
+    program, *rest = (argument.format_map(values) for argument in argv)
+    return (sys.executable if program == "python" else program, *rest)
+
+
+def instances(process: Process, count: int) -> tuple[str, ...]:
+    """The names this process runs under: `api`, but `worker-1`, `worker-2`."""
+    return tuple(f"{process.name}-{number}" for number in range(1, count + 1)) if process.scales else (process.name,)

@@ -1,0 +1,107 @@
+"""Attempts as rows. Every change names the statuses it may come from (domain/states.py)."""
+
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.db import engine, rows
+from shared.db.tables import attempts as tables
+from shared.domain import attempts, outputs, states
+
+_A = tables.attempts
+
+
+class StaleAttemptError(Exception):
+    """The attempt is not in a status from which this change is allowed."""
+
+
+async def insert(connection: engine.Connection, attempt: attempts.Attempt) -> None:
+    """Write down the intention to ask, before asking."""
+    await connection.execute(
+        sa.insert(_A).values(
+            id=attempt.id,
+            job_id=attempt.job_id,
+            number=attempt.number,
+            model=attempt.model,
+            provider=attempt.provider,
+            upstream_model=attempt.upstream_model,
+            credential=attempt.credential,
+            status=attempt.status,
+            reference=attempt.reference,
+            created_at=attempt.created_at,
+        )
+    )
+
+
+async def change(
+    connection: engine.Connection,
+    attempt_id: str,
+    status: states.AttemptStatus,
+    **values: Any,  # noqa: ANN401 - columns
+) -> attempts.Attempt:
+    """Move an attempt to `status`. Raises StaleAttemptError when it may not go there from where it is."""
+    changed = await connection.execute(
+        sa.update(_A)
+        .where(_A.c.id == attempt_id, _A.c.status.in_(sorted(states.sources_of(status))))
+        .values(status=status, **values)
+        .returning(_A)
+    )
+    row = changed.one_or_none()
+    if row is None:
+        raise StaleAttemptError(f"{attempt_id} may not become {status}")
+    return rows.attempt(row)
+
+
+async def note(connection: engine.Connection, attempt_id: str, **values: Any) -> None:  # noqa: ANN401 - columns
+    """Write counters and times that change no status."""
+    await connection.execute(sa.update(_A).where(_A.c.id == attempt_id).values(**values))
+
+
+async def of_job(connection: engine.Connection, job_id: str) -> list[attempts.Attempt]:
+    """All attempts of a job, in the order they were made."""
+    found = await connection.execute(sa.select(_A).where(_A.c.job_id == job_id).order_by(_A.c.number))
+    return [rows.attempt(row) for row in found]
+
+
+async def by_ids(connection: engine.Connection, attempt_ids: list[str]) -> dict[str, attempts.Attempt]:
+    """Many attempts at once, by id."""
+    found = await connection.execute(sa.select(_A).where(_A.c.id.in_(attempt_ids)))
+    return {row.id: rows.attempt(row) for row in found}
+
+
+async def save_sources(
+    connection: engine.Connection,
+    attempt_id: str,
+    sources: tuple[outputs.Source, ...],
+    usage: outputs.Usage | None,
+) -> None:
+    """Keep what the provider answered, bytes and all, so that a crash after this never asks again."""
+    await note(
+        connection,
+        attempt_id,
+        sources=[rows.source(source) for source in sources],
+        usage=asdict(usage) if usage else None,
+    )
+    bodies = [
+        {"attempt_id": attempt_id, "number": number, "body": source.body}
+        for number, source in enumerate(sources)
+        if source.body is not None
+    ]
+    if bodies:
+        await connection.execute(sa.insert(tables.attempt_bodies), bodies)
+
+
+async def body(connection: engine.Connection, attempt_id: str, number: int) -> bytes:
+    """The bytes a provider sent inline as its `number`-th result."""
+    bodies = tables.attempt_bodies
+    found = await connection.execute(
+        sa.select(bodies.c.body).where(bodies.c.attempt_id == attempt_id, bodies.c.number == number)
+    )
+    return bytes(found.scalar_one())
+
+
+async def drop_bodies(connection: engine.Connection, job_id: str) -> None:
+    """Forget inline results: they are in the owner's storage now, or of no use."""
+    ids = sa.select(_A.c.id).where(_A.c.job_id == job_id)
+    await connection.execute(sa.delete(tables.attempt_bodies).where(tables.attempt_bodies.c.attempt_id.in_(ids)))

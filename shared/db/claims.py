@@ -1,0 +1,145 @@
+"""Claiming jobs: conditional updates with an owner and a fence. A doubled or late doorbell finds nothing here."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.db import engine, rows
+from shared.db.tables import jobs as tables
+from shared.db.tables import processes as process_tables
+from shared.domain import jobs, states
+
+RING_AGAIN_SECONDS = 5.0
+LONGEST_RING_SECONDS = 300.0
+
+_JOBS = tables.jobs
+_ACTIVE = _JOBS.c.status.in_(sorted(states.ACTIVE))
+_WORK = _JOBS.c.step.in_([states.Step.SUBMIT, states.Step.COLLECT])
+
+
+class LostClaimError(Exception):
+    """Another process has claimed this job since; whatever this one learned is not written."""
+
+
+async def claim(connection: engine.Connection, job_id: str, owner: str, now: datetime) -> jobs.Job | None:
+    """Take a due job that nobody holds; None if there is nothing to take."""
+    taken = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id == job_id, _JOBS.c.lease_owner.is_(None), _ACTIVE, _WORK, _JOBS.c.due_at <= now)
+        .values(lease_owner=owner, fence=_JOBS.c.fence + 1)
+        .returning(_JOBS)
+    )
+    row = taken.one_or_none()
+    return rows.job(row) if row else None
+
+
+async def claim_polls(connection: engine.Connection, owner: str, now: datetime, limit: int) -> list[jobs.Job]:
+    """Take up to `limit` jobs whose poll is due, the longest overdue first."""
+    due = (
+        sa.select(_JOBS.c.id)
+        .where(_JOBS.c.step == states.Step.POLL, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at <= now)
+        .order_by(_JOBS.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id.in_(due.scalar_subquery()))
+        .values(lease_owner=owner, fence=_JOBS.c.fence + 1)
+        .returning(_JOBS)
+    )
+    return [rows.job(row) for row in taken]
+
+
+async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:  # noqa: ANN401 - columns
+    """Write to a claimed job. Raises LostClaimError if the claim is no longer this process's."""
+    changed = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id == job.id, _JOBS.c.fence == job.fence, _JOBS.c.lease_owner == job.lease_owner)
+        .values(**values)
+        .returning(_JOBS)
+    )
+    row = changed.one_or_none()
+    if row is None:
+        raise LostClaimError(job.id)
+    return rows.job(row)
+
+
+async def release(connection: engine.Connection, job: jobs.Job, step: states.Step, due_at: datetime) -> jobs.Job:
+    """Give a claimed job back, to go on with `step` at `due_at`. A cancel that came meanwhile makes it due now."""
+    due = sa.case((_JOBS.c.cancel_requested_at.is_not(None), sa.func.least(due_at, sa.func.now())), else_=due_at)
+    return await write(connection, job, lease_owner=None, step=step, due_at=due, ring_at=due, rings=0)
+
+
+async def release_dead(connection: engine.Connection) -> list[str]:
+    """Give back what silent processes hold; answers the ids of their jobs."""
+    processes = process_tables.processes
+    alive = sa.select(processes.c.id).where(processes.c.lease_until_at > sa.func.now())
+    freed = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.lease_owner.is_not(None), _JOBS.c.lease_owner.not_in(alive))
+        .values(lease_owner=None, due_at=sa.func.now(), ring_at=sa.func.now(), rings=0)
+        .returning(_JOBS.c.id)
+    )
+    return list(freed.scalars())
+
+
+async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """The jobs to ring for now, with how often each was rung before. Each is rung again later, until it is claimed:
+    after 5 s, 10 s … five minutes.
+    """
+    due = (
+        sa.select(_JOBS.c.id)
+        .where(_JOBS.c.lease_owner.is_(None), _WORK, _JOBS.c.ring_at <= now)
+        .order_by(_JOBS.c.ring_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    pause = sa.func.least(RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(_JOBS.c.rings, 10)), LONGEST_RING_SECONDS)
+    rung = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id.in_(due.scalar_subquery()))
+        .values(ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause), rings=_JOBS.c.rings + 1)
+        .returning(_JOBS.c.id, _JOBS.c.rings)
+    )
+    return [(row.id, row.rings - 1) for row in rung]
+
+
+async def count_due_polls(connection: engine.Connection, now: datetime, cap: int) -> int:
+    """How many polls are due, counted up to `cap`."""
+    due = (
+        sa.select(sa.literal(1))
+        .where(_JOBS.c.step == states.Step.POLL, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at <= now)
+        .limit(cap)
+    )
+    return (await connection.execute(sa.select(sa.func.count()).select_from(due.subquery()))).scalar_one()
+
+
+async def next_due(connection: engine.Connection) -> datetime | None:
+    """When the next doorbell or poll falls due, if any job waits at all."""
+    rings = sa.select(sa.func.min(_JOBS.c.ring_at)).where(_JOBS.c.lease_owner.is_(None), _WORK)
+    polls = sa.select(sa.func.min(_JOBS.c.due_at)).where(
+        _JOBS.c.lease_owner.is_(None), _JOBS.c.step == states.Step.POLL
+    )
+    found = await connection.execute(sa.select(sa.func.least(rings.scalar_subquery(), polls.scalar_subquery())))
+    moment: datetime | None = found.scalar_one()
+    return moment
+
+
+async def make_overdue_due(connection: engine.Connection, now: datetime, collect_grace_seconds: int) -> list[str]:
+    """Wake jobs whose deadline has passed, so that a worker ends them. A job that is collecting is paid for
+    already, and gets `collect_grace_seconds` more.
+    """
+    grace = timedelta(seconds=collect_grace_seconds)
+    passed = sa.or_(
+        sa.and_(_JOBS.c.step != states.Step.COLLECT, _JOBS.c.deadline_at <= now),
+        _JOBS.c.deadline_at <= now - grace,
+    )
+    woken = await connection.execute(
+        sa.update(_JOBS)
+        .where(_ACTIVE, _JOBS.c.deadline_at <= now, passed, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at > now)
+        .values(due_at=now, ring_at=now, rings=0)
+        .returning(_JOBS.c.id)
+    )
+    return list(woken.scalars())

@@ -1,0 +1,56 @@
+"""The connection pool of a process, and the one way to open a transaction."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext import asyncio as sa_asyncio
+
+Connection = sa_asyncio.AsyncConnection
+
+
+def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever a JSONB column holds
+    return orjson.dumps(value).decode()
+
+
+class Database:
+    """A pool of connections to Postgres. One a process; close it at the end."""
+
+    def __init__(self, url: str, pool_size: int, name: str) -> None:
+        self.engine = sa_asyncio.create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            json_serializer=_dumps,
+            json_deserializer=orjson.loads,
+            connect_args={
+                "timeout": 5,
+                "command_timeout": 30,
+                "server_settings": {
+                    "application_name": f"genqueue-{name}",
+                    "jit": "off",  # our statements are short; compiling them costs more than running them
+                    "statement_timeout": "30000",
+                    "lock_timeout": "10000",
+                    "idle_in_transaction_session_timeout": "60000",
+                },
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Commits at the end of the block, rolls back on any exception."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        """Raise if Postgres does not answer."""
+        async with self.engine.connect() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection. May be repeated."""
+        await self.engine.dispose()

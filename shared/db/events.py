@@ -1,0 +1,39 @@
+"""Writing events. Always inside the transaction of the change they tell of."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared import ids
+from shared.db import engine
+from shared.db.tables import events as tables
+from shared.db.tables import jobs as job_tables
+from shared.domain import events
+
+
+async def append(
+    connection: engine.Connection,
+    job_id: str,
+    tenant_id: str,
+    event_type: events.EventType,
+    now: datetime,
+    data: dict[str, Any],
+) -> events.Event:
+    """Insert the job's next event. The row lock on the job makes its sequence gapless."""
+    jobs = job_tables.jobs
+    bump = sa.update(jobs).where(jobs.c.id == job_id).values(sequence=jobs.c.sequence + 1).returning(jobs.c.sequence)
+    sequence = (await connection.execute(bump)).scalar_one()
+    event = events.Event(ids.new(ids.Prefix.EVENT), tenant_id, job_id, event_type, sequence, now, data)
+    await connection.execute(
+        sa.insert(tables.events).values(
+            id=event.id,
+            tenant_id=tenant_id,
+            job_id=job_id,
+            type=event_type,
+            sequence=sequence,
+            created_at=now,
+            data=data,
+        )
+    )
+    return event

@@ -1,0 +1,147 @@
+"""Reading one tenant's jobs, and the small writes its callers may ask for. Every query names the tenant (P6)."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.db import engine, rows
+from shared.db.tables import attempts as attempt_tables
+from shared.db.tables import jobs as tables
+from shared.domain import jobs, listings, states
+
+QUEUE_POSITION_CAP = 1000
+
+_JOBS = tables.jobs
+
+
+async def get(
+    connection: engine.Connection, tenant_id: str, job_id: str, *, for_update: bool = False
+) -> jobs.Job | None:
+    """The tenant's job, or None. `for_update` locks the row until the transaction ends."""
+    query = sa.select(_JOBS).where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id)
+    if for_update:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    return rows.job(row) if row else None
+
+
+async def page(
+    connection: engine.Connection,
+    tenant_id: str,
+    wanted: listings.JobFilter,
+    before_id: str | None,
+    limit: int,
+) -> list[jobs.Job]:
+    """Up to `limit` jobs, newest first, all older than `before_id`. Ids sort by the time they were made."""
+    conditions = [_JOBS.c.tenant_id == tenant_id, *_conditions(wanted)]
+    if before_id is not None:
+        conditions.append(_JOBS.c.id < before_id)
+    found = await connection.execute(sa.select(_JOBS).where(*conditions).order_by(_JOBS.c.id.desc()).limit(limit))
+    return [rows.job(row) for row in found]
+
+
+def _conditions(wanted: listings.JobFilter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if wanted.kind is not None:
+        conditions.append(_JOBS.c.kind == wanted.kind)
+    if wanted.statuses:
+        conditions.append(_JOBS.c.status.in_(sorted(wanted.statuses)))
+    if wanted.model is not None:
+        conditions.append(_JOBS.c.model == wanted.model)
+    if wanted.created_after is not None:
+        conditions.append(_JOBS.c.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        conditions.append(_JOBS.c.created_at < wanted.created_before)
+    if wanted.metadata:
+        conditions.append(_JOBS.c.metadata.contains(dict(wanted.metadata)))
+    return conditions
+
+
+async def queue_position(connection: engine.Connection, tenant_id: str, job: jobs.Job) -> int:
+    """How many of the tenant's queued jobs go before this one, plus one; counted up to QUEUE_POSITION_CAP.
+
+    Two short ranges of one index instead of an OR, which would read the whole queue.
+    """
+    queued = (_JOBS.c.tenant_id == tenant_id, _JOBS.c.status == states.JobStatus.QUEUED)
+    one = sa.select(sa.literal(1).label("one")).select_from(_JOBS)
+    cap = QUEUE_POSITION_CAP - 1
+    more_urgent = one.where(*queued, _JOBS.c.priority > job.priority).limit(cap)
+    older = one.where(*queued, _JOBS.c.priority == job.priority, _JOBS.c.id < job.id).limit(cap)
+    ahead = sa.union_all(more_urgent.subquery().select(), older.subquery().select()).limit(cap).subquery()
+    counted = await connection.execute(sa.select(sa.func.count()).select_from(ahead))
+    return counted.scalar_one() + 1
+
+
+async def request_body(connection: engine.Connection, tenant_id: str, job_id: str) -> dict[str, Any] | None:
+    """The request as it was accepted (`requests.parse` reads it), or None if the tenant has no such job."""
+    bodies = tables.requests
+    found = await connection.execute(
+        sa.select(bodies.c.body)
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id)
+    )
+    body: dict[str, Any] | None = found.scalar_one_or_none()
+    return body
+
+
+async def cancel_untouched(
+    connection: engine.Connection, tenant_id: str, job_id: str, now: datetime
+) -> jobs.Job | None:
+    """Cancel a queued job that nobody has claimed and for which nobody was asked; None if that is not so.
+    The fence grows, so that no claim from before can write to it.
+    """
+    asked = sa.exists().where(attempt_tables.attempts.c.job_id == _JOBS.c.id)
+    changed = await connection.execute(
+        sa.update(_JOBS)
+        .where(
+            _JOBS.c.tenant_id == tenant_id,
+            _JOBS.c.id == job_id,
+            _JOBS.c.status == states.JobStatus.QUEUED,
+            _JOBS.c.lease_owner.is_(None),
+            _JOBS.c.attempt_id.is_(None),
+            ~asked,
+        )
+        .values(
+            status=states.JobStatus.CANCELLED,
+            step=states.Step.DONE,
+            billed=states.Billed.NO,
+            cancel_requested_at=sa.func.coalesce(_JOBS.c.cancel_requested_at, now),
+            finished_at=now,
+            fence=_JOBS.c.fence + 1,
+        )
+        .returning(_JOBS)
+    )
+    row = changed.one_or_none()
+    return rows.job(row) if row else None
+
+
+async def ask_to_cancel(connection: engine.Connection, tenant_id: str, job_id: str, now: datetime) -> jobs.Job | None:
+    """Note the wish on a job that is not over, and make the job due, so that a worker carries it out.
+    None if it is over. May be repeated: the first time of asking is kept.
+    """
+    changed = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id, _JOBS.c.status.in_(sorted(states.ACTIVE)))
+        .values(
+            cancel_requested_at=sa.func.coalesce(_JOBS.c.cancel_requested_at, now),
+            due_at=sa.func.least(_JOBS.c.due_at, now),
+            ring_at=now,
+            rings=0,
+        )
+        .returning(_JOBS)
+    )
+    row = changed.one_or_none()
+    return rows.job(row) if row else None
+
+
+async def mark_deleted(connection: engine.Connection, tenant_id: str, job_id: str, now: datetime) -> jobs.Job | None:
+    """Note on a job that is over that its outputs are gone; None if there is no such job. May be repeated."""
+    changed = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id, _JOBS.c.status.in_(sorted(states.TERMINAL)))
+        .values(deleted_at=sa.func.coalesce(_JOBS.c.deleted_at, now))
+        .returning(_JOBS)
+    )
+    row = changed.one_or_none()
+    return rows.job(row) if row else None

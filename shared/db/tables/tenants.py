@@ -1,0 +1,13 @@
+"""Whoever owns keys, jobs and budgets."""
+
+import sqlalchemy as sa
+
+from shared.db.tables import metadata
+
+tenants = sa.Table(
+    "tenants",
+    metadata.metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", metadata.Moment, nullable=False, server_default=sa.func.now()),
+)

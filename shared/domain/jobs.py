@@ -1,0 +1,75 @@
+"""A job as services and workers see it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.domain import faults, states
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of `jobs`. Money in micro-dollars, progress 0-100, `fence` grows with every claim."""
+
+    id: str
+    tenant_id: str
+    kind: states.Kind
+    status: states.JobStatus
+    step: states.Step
+    model: str
+    priority: int
+    on_doubt: states.OnDoubt
+    created_at: datetime
+    deadline_at: datetime
+    due_at: datetime
+    fence: int
+    sequence: int
+    progress: int
+    metadata: dict[str, str]
+    estimate_micros: int
+    cost_micros: int
+    lease_owner: str | None = None
+    attempt_id: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    served_model: str | None = None
+    served_provider: str | None = None
+    billed: states.Billed | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    deleted_at: datetime | None = None
+    rerun_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What is inserted when a request is accepted."""
+
+    id: str
+    tenant_id: str
+    kind: states.Kind
+    model: str
+    priority: int
+    on_doubt: states.OnDoubt
+    created_at: datetime
+    deadline_at: datetime
+    metadata: dict[str, str]
+    estimate_micros: int
+    request: dict[str, Any]
+    rerun_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job ends, other than `completed`."""
+
+    status: states.JobStatus
+    error_code: str
+    error_message: str
+    billed: states.Billed
+
+    @classmethod
+    def of_fault(cls, fault: faults.Fault, billed: states.Billed) -> "Ending":
+        """A failure for the reason the last attempt gave."""
+        return cls(states.JobStatus.FAILED, fault.kind, fault.message, billed)

@@ -1,0 +1,76 @@
+"""What a request will cost, and what it did cost. Everything in integer micro-dollars, rounded up."""
+
+from decimal import ROUND_CEILING, Decimal
+
+from shared.domain import models, outputs, requests
+
+MICROS = Decimal(1_000_000)
+CHARACTERS_PER_TOKEN = 4
+DEFAULT_OUTPUT_TOKENS = 1024
+DEFAULT_SECONDS = 5
+
+_AMOUNTS = dict[models.Unit, Decimal]
+
+
+def to_micros(usd: Decimal) -> int:
+    """Micro-dollars, rounded up: a price is never understated."""
+    return int((usd * MICROS).to_integral_value(ROUND_CEILING))
+
+
+def estimate(model: models.Model, endpoint: models.Endpoint, request: requests.AnyRequest) -> int:
+    """The most this request should cost at this endpoint, in micro-dollars."""
+    return _price(endpoint, request, _expected_amounts(model, request))
+
+
+def actual(
+    model: models.Model, endpoint: models.Endpoint, request: requests.AnyRequest, usage: outputs.Usage | None
+) -> int:
+    """What a finished attempt cost: the provider's own bill, else its token counts, else the estimate."""
+    if usage is not None and usage.cost_micros is not None:
+        return usage.cost_micros
+    amounts = _expected_amounts(model, request)
+    if usage is not None and (usage.input_tokens or usage.output_tokens):
+        amounts[models.Unit.INPUT_TOKEN] = Decimal(usage.input_tokens)
+        amounts[models.Unit.OUTPUT_TOKEN] = Decimal(usage.output_tokens)
+    return _price(endpoint, request, amounts)
+
+
+def default_seconds(model: models.Model) -> int:
+    """How long a video is when the caller does not say: the model's first duration."""
+    return model.durations[0] if model.durations else DEFAULT_SECONDS
+
+
+def _expected_amounts(model: models.Model, request: requests.AnyRequest) -> _AMOUNTS:
+    amounts: _AMOUNTS = {models.Unit.REQUEST: Decimal(1)}
+    if isinstance(request, requests.VideoRequest):
+        seconds = request.duration or default_seconds(model)
+        amounts[models.Unit.SECOND] = Decimal(seconds * request.n)
+    elif isinstance(request, requests.ImageRequest):
+        amounts[models.Unit.IMAGE] = Decimal(request.n)
+    else:
+        characters = sum(len(turn.content) for turn in request.turns())
+        amounts[models.Unit.INPUT_TOKEN] = Decimal(characters // CHARACTERS_PER_TOKEN + 1)
+        amounts[models.Unit.OUTPUT_TOKEN] = Decimal(request.max_tokens or DEFAULT_OUTPUT_TOKENS)
+    return amounts
+
+
+def _price(endpoint: models.Endpoint, request: requests.AnyRequest, amounts: _AMOUNTS) -> int:
+    usd = sum((_unit_price(endpoint, unit, request) * amount for unit, amount in amounts.items()), Decimal(0))
+    return to_micros(usd)
+
+
+def _unit_price(endpoint: models.Endpoint, unit: models.Unit, request: requests.AnyRequest) -> Decimal:
+    """The most particular price of this unit that fits; of several equal ones the dearest."""
+    fitting = [price for price in endpoint.prices if price.unit == unit and _fits(price, request)]
+    if not fitting:
+        return Decimal(0)
+    return max(fitting, key=lambda price: (_particularity(price), price.usd)).usd
+
+
+def _fits(price: models.Price, request: requests.AnyRequest) -> bool:
+    resolution, size = getattr(request, "resolution", None), getattr(request, "size", None)
+    return price.resolution in (None, resolution) and price.size in (None, size)
+
+
+def _particularity(price: models.Price) -> int:
+    return (price.resolution is not None) + (price.size is not None)

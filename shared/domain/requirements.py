@@ -1,0 +1,81 @@
+"""Whether a model offers what a request asks for: bad input is refused before anything is stored (promise P10)."""
+
+from collections.abc import Sequence
+
+from shared import errors
+from shared.domain import models, requests, sizes, states
+
+_CHOICES = {
+    "duration": "durations",
+    "resolution": "resolutions",
+    "aspect_ratio": "aspect_ratios",
+    "size": "sizes",
+    "format": "formats",
+}
+_OPTIONAL = (
+    "seed",
+    "generate_audio",
+    "frame_images",
+    "input_references",
+    "temperature",
+    "response_format",
+    "max_tokens",
+)
+
+
+def check(model: models.Model, kind: states.Kind, request: requests.AnyRequest, param: str) -> None:
+    """Raise the first fault found: WrongKindError, or UnsupportedValueError naming field and accepted values."""
+    if model.kind is not kind:
+        raise errors.WrongKindError(
+            f"{model.id} makes {model.kind}; POST it to /v1/{model.kind}s.", param=param, accepted=[kind]
+        )
+    _check_choices(model, request)
+    sizes.asked(request)  # raises if size, resolution and shape contradict each other
+    _check_parameters(model, request)
+    _check_prompt(model, request)
+    n = getattr(request, "n", 1)
+    if n > model.max_n:
+        raise errors.UnsupportedValueError(
+            f"{model.id} makes at most {model.max_n} at once.",
+            param="n",
+            accepted=list(range(1, model.max_n + 1)),
+        )
+
+
+def _check_choices(model: models.Model, request: requests.AnyRequest) -> None:
+    for field, choice in _CHOICES.items():
+        value, offered = getattr(request, field, None), getattr(model, choice)
+        if value is not None and value not in offered:
+            raise _unsupported(model, field, value, offered)
+
+
+def _check_parameters(model: models.Model, request: requests.AnyRequest) -> None:
+    for field in _OPTIONAL:
+        if getattr(request, field, None) and field not in model.parameters:
+            raise errors.UnsupportedValueError(
+                f"{model.id} does not take {field}.", param=field, accepted=sorted(model.parameters)
+            )
+
+
+def _check_prompt(model: models.Model, request: requests.AnyRequest) -> None:
+    if isinstance(request, requests.TextRequest):
+        length, field = (
+            sum(len(turn.content) for turn in request.turns()),
+            "prompt" if request.prompt else "messages",
+        )
+    else:
+        length, field = len(request.prompt), "prompt"
+    if length > model.max_prompt_characters:
+        raise errors.UnsupportedValueError(
+            f"The prompt has {length} characters; {model.id} takes {model.max_prompt_characters}.",
+            param=field,
+        )
+
+
+def _unsupported(
+    model: models.Model, field: str, value: object, offered: Sequence[object]
+) -> errors.UnsupportedValueError:
+    sentence = f"{model.id} does not offer {field} {value}."
+    if not offered:
+        sentence = f"{model.id} has no choice of {field}; leave it out."
+    return errors.UnsupportedValueError(sentence, param=field, accepted=offered)

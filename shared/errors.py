@@ -1,0 +1,186 @@
+"""Every error a caller can meet: a stable code, a sentence, and what to do.
+
+The class docstring is the default message. The API turns these into answers; nothing below it knows HTTP
+beyond the number each class carries.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class Code(StrEnum):
+    """The closed set of error codes of the API."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_JSON = "invalid_json"
+    UNKNOWN_FIELD = "unknown_field"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_MODEL = "unknown_model"
+    WRONG_KIND = "wrong_kind"
+    UNSUPPORTED_VALUE = "unsupported_value"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NO_ENDPOINTS = "no_endpoints"
+    CONFLICT = "conflict"
+    NOT_FINISHED = "not_finished"
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class GenqueueError(Exception):
+    """Something went wrong inside genqueue; the request id finds it in the logs."""
+
+    code: ClassVar[Code] = Code.INTERNAL
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        accepted: Sequence[object] | None = None,
+        retry_after_seconds: int | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.message = message or " ".join((self.__doc__ or "").split())
+        self.param = param
+        self.accepted = list(accepted) if accepted is not None else None
+        self.retry_after_seconds = retry_after_seconds
+        self.details = dict(details) if details is not None else None
+        super().__init__(self.message)
+
+
+class InvalidRequestError(GenqueueError):
+    """The request does not fit the schema; `param` names the field."""
+
+    code = Code.INVALID_REQUEST
+    status = 400
+
+
+class InvalidJsonError(InvalidRequestError):
+    """The body is not valid JSON; send an object encoded as UTF-8."""
+
+    code = Code.INVALID_JSON
+
+
+class UnknownFieldError(InvalidRequestError):
+    """The request has a field this route does not know; remove it."""
+
+    code = Code.UNKNOWN_FIELD
+
+
+class MissingFieldError(InvalidRequestError):
+    """A required field is missing; add it."""
+
+    code = Code.MISSING_FIELD
+
+
+class UnknownModelError(InvalidRequestError):
+    """No model has this name; `accepted` lists near matches, `GET /v1/models` lists all."""
+
+    code = Code.UNKNOWN_MODEL
+
+
+class WrongKindError(InvalidRequestError):
+    """This model makes something else; send the request to the route of its kind."""
+
+    code = Code.WRONG_KIND
+
+
+class UnsupportedValueError(InvalidRequestError):
+    """The model does not offer this value; `accepted` lists what it does."""
+
+    code = Code.UNSUPPORTED_VALUE
+
+
+class UnauthenticatedError(GenqueueError):
+    """A valid key is needed: send `Authorization: Bearer <key>`."""
+
+    code = Code.UNAUTHENTICATED
+    status = 401
+
+
+class ForbiddenError(GenqueueError):
+    """This key may not do that; use one with the scope named in `param`."""
+
+    code = Code.FORBIDDEN
+    status = 403
+
+
+class NotFoundError(GenqueueError):
+    """There is nothing with this id here."""
+
+    code = Code.NOT_FOUND
+    status = 404
+
+
+class MethodNotAllowedError(GenqueueError):
+    """This route does not know this method; the Allow header lists those it does."""
+
+    code = Code.METHOD_NOT_ALLOWED
+    status = 405
+
+
+class NoEndpointsError(GenqueueError):
+    """No endpoint can serve this request; `details` tells which filter removed them."""
+
+    code = Code.NO_ENDPOINTS
+    status = 404
+
+
+class ConflictError(GenqueueError):
+    """The job's state does not allow this; read it again and decide."""
+
+    code = Code.CONFLICT
+    status = 409
+
+
+class NotFinishedError(ConflictError):
+    """The job has no output yet; poll it until its status is `completed`."""
+
+    code = Code.NOT_FINISHED
+
+
+class GoneError(GenqueueError):
+    """The output existed but has been deleted or has expired; run the job again."""
+
+    code = Code.GONE
+    status = 410
+
+
+class TooLargeError(GenqueueError):
+    """The body is larger than this route takes."""
+
+    code = Code.TOO_LARGE
+    status = 413
+
+
+class UnsupportedMediaTypeError(GenqueueError):
+    """Send the body as `Content-Type: application/json`."""
+
+    code = Code.UNSUPPORTED_MEDIA_TYPE
+    status = 415
+
+
+class IdempotencyMismatchError(GenqueueError):
+    """This Idempotency-Key was used with another body; use a new key for a new request."""
+
+    code = Code.IDEMPOTENCY_MISMATCH
+    status = 422
+
+
+class UnavailableError(GenqueueError):
+    """The service cannot store anything right now; try again after the time in Retry-After."""
+
+    code = Code.UNAVAILABLE
+    status = 503

@@ -1,0 +1,99 @@
+"""Live news of jobs over Redis, so that a held poll answers at once. Without Redis the poll looks again by itself."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+
+import redis.asyncio as aioredis
+import redis.exceptions
+import structlog
+
+from shared import logs
+
+CHANNEL = "genqueue:changes"
+BLIND_SECONDS = 1.0
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+def _client(url: str) -> aioredis.Redis:
+    return aioredis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15)
+
+
+class News:
+    """Announces changed jobs. Losing an announcement only makes a held poll slower."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = _client(redis_url)
+
+    async def tell(self, job_id: str) -> None:
+        """Announce that a job changed. Call after the commit. Never raises."""
+        with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
+            await self._redis.publish(CHANNEL, job_id)
+
+    async def close(self) -> None:
+        """Close the connection. May be repeated."""
+        await self._redis.aclose()
+
+
+class Changes:
+    """Hears all announcements over one subscription and wakes whoever waits for a job."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = _client(redis_url)
+        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._hearing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin listening; needs a running loop."""
+        self._task = asyncio.create_task(self._listen(), name="changes")
+
+    async def close(self) -> None:
+        """Stop listening. May be repeated."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._redis.aclose()
+
+    async def wait(self, job_id: str, seconds: float) -> bool:
+        """True as soon as a change of the job is announced; False after `seconds`, or after one second when Redis
+        cannot be heard, so that the caller reads the database again.
+        """
+        woken = asyncio.Event()
+        self._waiters[job_id].add(woken)
+        try:
+            async with asyncio.timeout(seconds if self._hearing else min(seconds, BLIND_SECONDS)):
+                await woken.wait()
+        except TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            self._forget(job_id, woken)
+
+    def _forget(self, job_id: str, woken: asyncio.Event) -> None:
+        self._waiters[job_id].discard(woken)
+        if not self._waiters[job_id]:
+            del self._waiters[job_id]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as subscription:
+                    await subscription.subscribe(CHANNEL)
+                    self._hearing = True
+                    await self._hear(subscription)
+            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+                _log.debug("changes_not_heard", error=type(error).__name__)
+            finally:
+                self._hearing = False
+            await asyncio.sleep(1)
+
+    async def _hear(self, subscription: aioredis.client.PubSub) -> None:
+        while True:
+            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=2.0)
+            if message is not None:
+                for woken in self._waiters.get(message["data"].decode(), ()):
+                    woken.set()

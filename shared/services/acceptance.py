@@ -1,0 +1,102 @@
+"""Accepting a request: everything that can be refused is refused here, before anything is stored or spent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared import errors, ids
+from shared.db import acceptance, engine
+from shared.db import jobs as job_rows
+from shared.domain import doubts, jobs, models, names, requests, requirements, routing, states
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A validated body, with who sent it. `fingerprint` goes with `idempotency_key`."""
+
+    tenant_id: str
+    kind: states.Kind
+    request: requests.AnyRequest
+    default_deadline_seconds: int
+    idempotency_key: str | None = None
+    fingerprint: str | None = None
+    rerun_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The job that stands for the request; `replayed` if it was there before."""
+
+    job: jobs.Job
+    replayed: bool
+
+
+async def accept(
+    db: engine.Database,
+    catalog: models.Catalog,
+    usable_providers: frozenset[str],
+    new: NewRequest,
+    now: datetime,
+) -> Receipt:
+    """Store a job with its request and first event in ONE transaction and answer it. Commits.
+
+    May be repeated with the same idempotency key: that answers the first job (promise P8). Raises
+    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, IdempotencyMismatchError; then
+    nothing is stored.
+    """
+    _check_models(catalog, new)
+    route = routing.decide(new.request, catalog, usable_providers)
+    if not route.candidates:
+        raise errors.NoEndpointsError(details=_funnel(route))
+    job = _new_job(new, route, now)
+    async with db.transaction() as connection:
+        if new.idempotency_key is not None:
+            before = await acceptance.remember(connection, job, new.idempotency_key, new.fingerprint or "")
+            if before is not None:
+                return await _replay(connection, new, before)
+        return Receipt(await acceptance.insert_job(connection, job), replayed=False)
+
+
+def _check_models(catalog: models.Catalog, new: NewRequest) -> None:
+    for place, slug in enumerate([new.request.model, *new.request.models]):
+        param = "model" if place == 0 else f"models[{place - 1}]"
+        model = catalog.models.get(slug)
+        if model is None:
+            raise unknown_model(catalog, slug, param)
+        requirements.check(model, new.kind, new.request, param)
+
+
+def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.UnknownModelError:
+    """The error for a name that is not in the catalog, with those that look like it."""
+    near = names.near(slug, catalog.models)
+    return errors.UnknownModelError(f"No model is called {slug!r}.", param=param, accepted=near)
+
+
+def _funnel(route: routing.Route) -> dict[str, object]:
+    return {"excluded": [{"endpoint": item.endpoint, "reason": item.reason} for item in route.excluded]}
+
+
+def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJob:
+    seconds = new.request.deadline_seconds or new.default_deadline_seconds
+    return jobs.NewJob(
+        id=ids.new(ids.Prefix.JOB),
+        tenant_id=new.tenant_id,
+        kind=new.kind,
+        model=new.request.model,
+        priority=new.request.priority,
+        on_doubt=doubts.on_doubt(new.kind, new.request),
+        created_at=now,
+        deadline_at=now + timedelta(seconds=seconds),
+        metadata=new.request.metadata,
+        estimate_micros=route.dearest_micros(),
+        request=requests.store(new.request),
+        rerun_of=new.rerun_of,
+    )
+
+
+async def _replay(connection: engine.Connection, new: NewRequest, before: acceptance.Remembered) -> Receipt:
+    if before.fingerprint != new.fingerprint:
+        raise errors.IdempotencyMismatchError(param="Idempotency-Key")
+    job = await job_rows.get(connection, new.tenant_id, before.job_id)
+    if job is None:
+        raise errors.NotFoundError
+    return Receipt(job, replayed=True)

@@ -1,0 +1,121 @@
+"""Writing down what is asked of providers, before and after it is asked (promise P3)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared import ids
+from shared.db import attempts, claims, engine, events
+from shared.domain import attempts as domain_attempts
+from shared.domain import events as domain_events
+from shared.domain import faults, jobs, outputs, routing, states
+
+Attempt = domain_attempts.Attempt
+
+
+async def begin(
+    db: engine.Database, job: jobs.Job, candidate: routing.Candidate, credential: int, number: int, now: datetime
+) -> Attempt:
+    """Write down the intention to ask this endpoint. Commits. Raises LostClaimError.
+    If nothing follows, the provider was certainly never asked.
+    """
+    attempt_id = ids.new(ids.Prefix.ATTEMPT)
+    attempt = Attempt(
+        id=attempt_id,
+        job_id=job.id,
+        number=number,
+        model=candidate.model.id,
+        provider=candidate.provider.name,
+        upstream_model=candidate.endpoint.upstream_model,
+        credential=credential,
+        status=states.AttemptStatus.INTENDED,
+        reference=f"{job.id}.{number}",
+        created_at=now,
+    )
+    async with db.transaction() as connection:
+        await claims.write(connection, job, attempt_id=attempt_id)
+        await attempts.insert(connection, attempt)
+    return attempt
+
+
+async def mark_sent(db: engine.Database, job: jobs.Job, attempt: Attempt, now: datetime) -> Attempt:
+    """Write down that the bytes are about to leave. Commits. Raises LostClaimError, StaleAttemptError.
+    From here on, silence means doubt. The first attempt of a job starts it.
+    """
+    async with db.transaction() as connection:
+        if job.status is states.JobStatus.QUEUED:
+            await claims.write(connection, job, status=states.JobStatus.IN_PROGRESS, started_at=now)
+            await events.append(
+                connection, job.id, job.tenant_id, domain_events.EventType.JOB_STARTED, now, {"attempt": attempt.number}
+            )
+        else:
+            await claims.write(connection, job, fence=job.fence)
+        return await attempts.change(connection, attempt.id, states.AttemptStatus.SENT, sent_at=now, ask_count=1)
+
+
+async def mark_asked_again(db: engine.Database, job: jobs.Job, attempt: Attempt) -> Attempt:
+    """Count one more ask under the same key (doubt K only). Commits. Raises LostClaimError."""
+    async with db.transaction() as connection:
+        await claims.write(connection, job, fence=job.fence)
+        await attempts.note(connection, attempt.id, ask_count=attempt.ask_count + 1)
+        return (await attempts.by_ids(connection, [attempt.id]))[attempt.id]
+
+
+async def accepted(
+    db: engine.Database, job: jobs.Job, attempt: Attempt, upstream_id: str, poll_at: datetime, now: datetime
+) -> None:
+    """The provider works on it: keep its id and give the job back until `poll_at`. Commits. Raises LostClaimError."""
+    async with db.transaction() as connection:
+        await attempts.change(
+            connection, attempt.id, states.AttemptStatus.ACCEPTED, upstream_id=upstream_id, accepted_at=now
+        )
+        await claims.release(connection, job, states.Step.POLL, poll_at)
+
+
+async def succeeded(
+    db: engine.Database,
+    job: jobs.Job,
+    attempt: Attempt,
+    sources: Sequence[outputs.Source],
+    usage: outputs.Usage | None,
+    upstream_id: str | None,
+    now: datetime,
+) -> None:
+    """The provider is done: keep its results, so that a crash never asks for them again, and give the job back,
+    due now, to be collected. Commits. Raises LostClaimError.
+    """
+    values = {"finished_at": now} | ({"upstream_id": upstream_id} if upstream_id else {})
+    async with db.transaction() as connection:
+        await attempts.change(connection, attempt.id, states.AttemptStatus.SUCCEEDED, **values)
+        await attempts.save_sources(connection, attempt.id, tuple(sources), usage)
+        await claims.release(connection, job, states.Step.COLLECT, now)
+
+
+async def ended_badly(
+    db: engine.Database,
+    job: jobs.Job,
+    attempt: Attempt,
+    status: states.AttemptStatus,
+    fault: faults.Fault | None,
+    now: datetime,
+    cost_micros: int = 0,
+) -> None:
+    """The attempt came to nothing, for `fault` (None: it was never sent). The job is given back, due now, to plan
+    its next attempt. Commits. Raises LostClaimError, StaleAttemptError.
+    """
+    values = {"finished_at": now, "cost_micros": cost_micros}
+    if fault is not None:
+        values |= {
+            "fault": fault.kind,
+            "fault_message": fault.message,
+            "retry_after_seconds": fault.retry_after_seconds,
+        }
+    async with db.transaction() as connection:
+        await attempts.change(connection, attempt.id, status, **values)
+        await claims.release(connection, job, states.Step.SUBMIT, now)
+
+
+async def collect_again(db: engine.Database, job: jobs.Job, attempt: Attempt, due_at: datetime) -> None:
+    """The results could not be fetched or stored now: count the try and come back. Commits. Raises LostClaimError."""
+    async with db.transaction() as connection:
+        await attempts.note(connection, attempt.id, collect_count=attempt.collect_count + 1)
+        await claims.release(connection, job, states.Step.COLLECT, due_at)

@@ -1,0 +1,70 @@
+"""Taking jobs, giving them back, and noticing who fell silent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.db import attempts, claims, engine
+from shared.db import jobs as job_rows
+from shared.db import processes as process_rows
+from shared.domain import attempts as domain_attempts
+from shared.domain import jobs, requests, states
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job this process holds, with all it needs to go on."""
+
+    job: jobs.Job
+    request: requests.AnyRequest
+    history: tuple[domain_attempts.Attempt, ...]
+
+    @property
+    def last(self) -> domain_attempts.Attempt | None:
+        """The newest attempt."""
+        return self.history[-1] if self.history else None
+
+
+async def claim(db: engine.Database, job_id: str, owner: str, now: datetime) -> Claim | None:
+    """Take a due job that nobody holds; None for a doubled, late or early doorbell. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        job = await claims.claim(connection, job_id, owner, now)
+        return await _load(connection, job) if job else None
+
+
+async def reload(db: engine.Database, job: jobs.Job) -> Claim:
+    """The claim as the database has it now. Raises LostClaimError if it is no longer this process's."""
+    async with db.transaction() as connection:
+        return await _load(connection, await claims.write(connection, job, fence=job.fence))
+
+
+async def release(db: engine.Database, job: jobs.Job, step: states.Step, due_at: datetime) -> None:
+    """Give the job back, to go on with `step` at `due_at`. Commits. Raises LostClaimError."""
+    async with db.transaction() as connection:
+        await claims.release(connection, job, step, due_at)
+
+
+async def heartbeat(db: engine.Database, process_id: str, name: str, lease_seconds: int) -> None:
+    """Keep every claim of this process for `lease_seconds` more. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        await process_rows.beat(connection, process_id, name, lease_seconds)
+
+
+async def leave(db: engine.Database, process_id: str) -> None:
+    """End this process's lease and give back what it holds. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        await process_rows.leave(connection, process_id)
+        await claims.release_dead(connection)
+
+
+async def rescue(db: engine.Database) -> list[str]:
+    """Give back the jobs of processes that fell silent; answers their ids. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        freed = await claims.release_dead(connection)
+        await process_rows.forget_dead(connection)
+        return freed
+
+
+async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
+    body = await job_rows.request_body(connection, job.tenant_id, job.id)
+    request = requests.parse(job.kind, body or {})
+    return Claim(job, request, tuple(await attempts.of_job(connection, job.id)))

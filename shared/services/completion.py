@@ -1,0 +1,86 @@
+"""Ending jobs. Each end is one transaction: status, attempt, money, outputs, event (promises P1, P2, P4)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.db import attempts, claims, engine, events
+from shared.db import outputs as output_rows
+from shared.domain import attempts as domain_attempts
+from shared.domain import events as domain_events
+from shared.domain import jobs, outputs, states
+
+_EVENTS = {
+    states.JobStatus.FAILED: domain_events.EventType.JOB_FAILED,
+    states.JobStatus.CANCELLED: domain_events.EventType.JOB_CANCELLED,
+    states.JobStatus.EXPIRED: domain_events.EventType.JOB_EXPIRED,
+}
+
+
+async def complete(
+    db: engine.Database,
+    job: jobs.Job,
+    attempt: domain_attempts.Attempt,
+    stored: Sequence[outputs.Output],
+    cost_micros: int,
+    now: datetime,
+) -> jobs.Job:
+    """Record the outputs, which are in storage and were opened, and end the job as completed. Commits.
+    Raises LostClaimError; then nothing is recorded.
+    """
+    async with db.transaction() as connection:
+        await output_rows.insert_all(connection, stored)
+        await attempts.note(connection, attempt.id, cost_micros=cost_micros)
+        await attempts.drop_bodies(connection, job.id)
+        spent = await _spent_micros(connection, job.id)
+        ended = await _end(
+            connection,
+            job,
+            states.JobStatus.COMPLETED,
+            now,
+            served_model=attempt.model,
+            served_provider=attempt.provider,
+            progress=100,
+            cost_micros=spent,
+        )
+        await events.append(
+            connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {"outputs": len(stored)}
+        )
+        return ended
+
+
+async def end(db: engine.Database, job: jobs.Job, ending: jobs.Ending, now: datetime) -> jobs.Job:
+    """End the job as failed, cancelled or expired, with the reason and what is known of the bill. Commits.
+    Raises LostClaimError.
+    """
+    async with db.transaction() as connection:
+        await attempts.drop_bodies(connection, job.id)
+        spent = await _spent_micros(connection, job.id)
+        ended = await _end(
+            connection,
+            job,
+            ending.status,
+            now,
+            error_code=ending.error_code,
+            error_message=ending.error_message,
+            billed=ending.billed,
+            cost_micros=spent,
+        )
+        data = {"code": ending.error_code, "message": ending.error_message, "billed": ending.billed}
+        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, data)
+        return ended
+
+
+async def _end(
+    connection: engine.Connection,
+    job: jobs.Job,
+    status: states.JobStatus,
+    now: datetime,
+    **values: object,
+) -> jobs.Job:
+    return await claims.write(
+        connection, job, status=status, step=states.Step.DONE, lease_owner=None, finished_at=now, **values
+    )
+
+
+async def _spent_micros(connection: engine.Connection, job_id: str) -> int:
+    return sum(attempt.cost_micros for attempt in await attempts.of_job(connection, job_id))

@@ -1,0 +1,37 @@
+"""What is due, for the relay to ring for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.db import claims, engine
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Jobs to ring for, how many polls are due, and how many of the jobs had been rung for before."""
+
+    job_ids: tuple[str, ...]
+    polls: int
+    rung_again: int
+
+
+async def take(db: engine.Database, now: datetime, limit: int) -> Due:
+    """Mark up to `limit` due jobs as rung and answer them. Commits. May be repeated and raced: a job is rung again
+    only after a while, in case its doorbell was lost.
+    """
+    async with db.transaction() as connection:
+        rung = await claims.ring(connection, now, limit)
+        polls = await claims.count_due_polls(connection, now, cap=limit * 10)
+    return Due(tuple(job_id for job_id, _ in rung), polls, sum(1 for _, before in rung if before))
+
+
+async def next_at(db: engine.Database) -> datetime | None:
+    """When something falls due next, if anything waits."""
+    async with db.transaction() as connection:
+        return await claims.next_due(connection)
+
+
+async def wake_overdue(db: engine.Database, now: datetime, collect_grace_seconds: int) -> list[str]:
+    """Make jobs past their deadline due, so that a worker ends them. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        return await claims.make_overdue_due(connection, now, collect_grace_seconds)

@@ -1,0 +1,165 @@
+"""What a caller may do with a job: see it, list, cancel, run again, delete."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared import errors, ids, logs
+from shared.db import attempts as attempt_rows
+from shared.db import engine
+from shared.db import events as event_rows
+from shared.db import jobs as job_rows
+from shared.db import outputs as output_rows
+from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
+from shared.services import acceptance
+from shared.storage import objects, troubles
+
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job with all that is shown of it. `queue_position` only while it is queued; `request` only if asked for."""
+
+    job: jobs.Job
+    attempts: tuple[attempts.Attempt, ...]
+    outputs: tuple[outputs.Output, ...]
+    queue_position: int | None = None
+    request: dict[str, Any] | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether some provider may have accepted, and may charge for, an attempt that nobody can find (P3)."""
+        return any(attempt.status is states.AttemptStatus.IN_DOUBT for attempt in self.attempts)
+
+
+async def get(db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False) -> JobView:
+    """The job as it is now. Raises NotFoundError for what the tenant does not have."""
+    async with db.transaction() as connection:
+        job = await _find(connection, tenant_id, job_id)
+        return await _view(connection, job, with_request=with_request)
+
+
+async def list_page(
+    db: engine.Database, tenant_id: str, wanted: listings.JobFilter, cursor: str | None, limit: int
+) -> listings.JobPage:
+    """One page of the tenant's jobs, newest first. Jobs made meanwhile never shift a page."""
+    async with db.transaction() as connection:
+        # One more than asked for tells whether there is another page.
+        found = await job_rows.page(connection, tenant_id, wanted, cursor, limit + 1)
+        shown = found[:limit]
+        made = await output_rows.of_jobs(connection, tenant_id, [job.id for job in shown])
+    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ()))) for job in shown)
+    return listings.JobPage(listed, shown[-1].id if len(found) > limit else None)
+
+
+async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: datetime) -> JobView:
+    """Cancel at once what nobody has begun; ask a worker to cancel the rest (status unchanged until it has).
+    Commits. May be repeated. Raises NotFoundError, and ConflictError for a job that ended otherwise.
+    """
+    async with db.transaction() as connection:
+        job = await _find(connection, tenant_id, job_id, for_update=True)
+        if job.status in states.TERMINAL:
+            _must_be_cancelled(job)
+        else:
+            job = await _cancel(connection, job, now)
+        return await _view(connection, job)
+
+
+async def rerun(
+    db: engine.Database,
+    catalog: models.Catalog,
+    usable_providers: frozenset[str],
+    wish: "Rerun",
+    now: datetime,
+) -> acceptance.Receipt:
+    """Accept the stored request of a job that is over once more, as a new job at today's prices.
+    Commits. Raises NotFoundError, ConflictError while it is not over, and whatever accepting raises.
+    """
+    async with db.transaction() as connection:
+        job = await _find(connection, wish.tenant_id, wish.job_id)
+        stored = await job_rows.request_body(connection, wish.tenant_id, wish.job_id)
+    if job.status not in states.TERMINAL:
+        raise errors.ConflictError(f"The job is {job.status}; only a job that is over can be run again.")
+    if stored is None:
+        raise errors.GoneError("The job's request is no longer stored; send it as a new job.")
+    ask = acceptance.NewRequest(
+        tenant_id=wish.tenant_id,
+        kind=job.kind,
+        request=requests.parse(job.kind, stored),
+        idempotency_key=wish.idempotency_key,
+        fingerprint=wish.fingerprint,
+        default_deadline_seconds=wish.default_deadline_seconds,
+        rerun_of=job.id,
+    )
+    return await acceptance.accept(db, catalog, usable_providers, ask, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Which job to run again, under which key of the caller's."""
+
+    tenant_id: str
+    job_id: str
+    idempotency_key: str | None
+    fingerprint: str | None
+    default_deadline_seconds: int
+
+
+async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, job_id: str, now: datetime) -> JobView:
+    """Delete the outputs of a job that is over; its record stays. Commits. May be repeated.
+    Raises NotFoundError, and ConflictError while it is not over.
+    """
+    async with db.transaction() as connection:
+        job = await _find(connection, tenant_id, job_id, for_update=True)
+        if job.status not in states.TERMINAL:
+            raise errors.ConflictError(f"The job is {job.status}; cancel it first.")
+        job = await job_rows.mark_deleted(connection, tenant_id, job_id, now) or job
+        keys = await output_rows.mark_deleted(connection, tenant_id, job_id, now)
+        view = await _view(connection, job)
+    await _erase(store, job_id, keys)
+    return view
+
+
+async def _erase(store: objects.Objects, job_id: str, keys: list[str]) -> None:
+    """The rows say gone already, so nobody gets a new URL. Bytes that could not be erased now are upkeep's."""
+    try:
+        await store.delete(keys)
+    except troubles.StorageError as error:
+        _log.warning("outputs_not_erased_yet", job_id=job_id, objects=len(keys), error=type(error).__name__)
+
+
+async def _find(connection: engine.Connection, tenant_id: str, job_id: str, *, for_update: bool = False) -> jobs.Job:
+    job = None
+    if ids.is_valid(ids.Prefix.JOB, job_id):
+        job = await job_rows.get(connection, tenant_id, job_id, for_update=for_update)
+    if job is None:
+        raise errors.NotFoundError
+    return job
+
+
+async def _view(connection: engine.Connection, job: jobs.Job, *, with_request: bool = False) -> JobView:
+    over, queued = job.status in states.TERMINAL, job.status is states.JobStatus.QUEUED
+    return JobView(
+        job,
+        attempts=tuple(await attempt_rows.of_job(connection, job.id)),
+        # A job read as running has no outputs, even if it was completed since.
+        outputs=tuple(await output_rows.of_job(connection, job.tenant_id, job.id)) if over else (),
+        queue_position=await job_rows.queue_position(connection, job.tenant_id, job) if queued else None,
+        request=await job_rows.request_body(connection, job.tenant_id, job.id) if with_request else None,
+    )
+
+
+def _must_be_cancelled(job: jobs.Job) -> None:
+    if job.status is not states.JobStatus.CANCELLED:
+        raise errors.ConflictError(f"The job is over: it is {job.status}.", details={"status": job.status})
+
+
+async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -> jobs.Job:
+    cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
+    if cancelled is None:
+        return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
+    await event_rows.append(
+        connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {"billed": states.Billed.NO}
+    )
+    return cancelled

@@ -1,0 +1,42 @@
+"""Finding an output that may be downloaded."""
+
+from datetime import datetime
+
+from shared import errors, ids
+from shared.db import engine
+from shared.db import jobs as job_rows
+from shared.db import outputs as output_rows
+from shared.domain import jobs, outputs, states
+
+
+async def find(
+    db: engine.Database, tenant_id: str, job_id: str, number: int, variant: outputs.Variant, now: datetime
+) -> outputs.Output:
+    """The output, of which the bytes should be in the storage. Raises NotFoundError, NotFinishedError while the
+    job runs, and GoneError when it was deleted or has expired.
+    """
+    async with db.transaction() as connection:
+        known = ids.is_valid(ids.Prefix.JOB, job_id)
+        job = await job_rows.get(connection, tenant_id, job_id) if known else None
+        if job is None:
+            raise errors.NotFoundError
+        found = await output_rows.of_job(connection, tenant_id, job_id)
+    _must_have_outputs(job)
+    output = next((o for o in found if o.number == number and o.variant is variant), None)
+    if output is None:
+        raise _no_such(found)
+    if output.deleted_at is not None or (output.expires_at is not None and output.expires_at <= now):
+        raise errors.GoneError
+    return output
+
+
+def _must_have_outputs(job: jobs.Job) -> None:
+    if job.status in states.ACTIVE:
+        raise errors.NotFinishedError(details={"status": job.status})
+    if job.status is not states.JobStatus.COMPLETED:
+        raise errors.NotFoundError(f"The job is {job.status} and has no outputs.", details={"status": job.status})
+
+
+def _no_such(found: list[outputs.Output]) -> errors.NotFoundError:
+    there = [f"{output.number}?variant={output.variant}" for output in found]
+    return errors.NotFoundError("The job has no such output.", accepted=there)

@@ -1,0 +1,32 @@
+"""Due polls: taken in numbers, written back in numbers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.db import attempts, claims, engine, polls
+from shared.domain import attempts as domain_attempts
+from shared.domain import jobs
+
+
+@dataclass(frozen=True, slots=True)
+class DuePoll:
+    """A claimed job that waits for its provider, and the attempt it waits for."""
+
+    job: jobs.Job
+    attempt: domain_attempts.Attempt
+
+
+async def take(db: engine.Database, owner: str, now: datetime, limit: int) -> list[DuePoll]:
+    """Claim up to `limit` jobs whose poll is due. Commits. May be repeated, and raced: each job is taken once."""
+    async with db.transaction() as connection:
+        taken = await claims.claim_polls(connection, owner, now, limit)
+        by_id = await attempts.by_ids(connection, [job.attempt_id for job in taken if job.attempt_id])
+    return [DuePoll(job, by_id[job.attempt_id]) for job in taken if job.attempt_id]
+
+
+async def give_back(db: engine.Database, owner: str, running: list[polls.Progress]) -> list[str]:
+    """Write back the polls that found their job still running, in bulk; answers which jobs' progress changed.
+    Commits. Jobs claimed by someone else since are left alone.
+    """
+    async with db.transaction() as connection:
+        return await polls.give_back(connection, owner, running)

@@ -1,0 +1,67 @@
+"""Every setting, read from the environment (`GENQUEUE_…`). Only the composition roots read this."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHIPPED_CATALOG = Path(__file__).parent / "catalog" / "shipped"
+
+
+class Settings(BaseSettings):
+    """One field a variable; the description is the sentence in `.env.example`."""
+
+    model_config = SettingsConfigDict(env_prefix="GENQUEUE_", extra="ignore")
+
+    database_url: SecretStr = Field(
+        SecretStr("postgresql+asyncpg://genqueue:genqueue@127.0.0.1:5432/genqueue"),
+        description="Postgres 15 or newer, with the asyncpg driver in the URL.",
+    )
+    database_pool_size: int = Field(10, description="Connections each process keeps to Postgres.")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="Redis 6.2 or newer, AOF on, noeviction."
+    )
+    s3_endpoint_url: str = Field("http://127.0.0.1:8333", description="Where we reach the S3 server.")
+    s3_public_endpoint_url: str = Field(
+        "", description="Where callers reach the S3 server; signed URLs name it. Empty: the same."
+    )
+    s3_region: str = Field("us-east-1", description="The region used in signatures.")
+    s3_bucket: str = Field("genqueue", description="The bucket that holds the outputs.")
+    s3_access_key_id: SecretStr = Field(SecretStr(""), description="The S3 access key.")
+    s3_secret_access_key: SecretStr = Field(SecretStr(""), description="The S3 secret key.")
+    admin_key: SecretStr = Field(SecretStr(""), description="The key that may do everything; at least 16 characters.")
+    public_url: str = Field(
+        "http://127.0.0.1:8080", description="The base URL callers use; polling URLs start with it."
+    )
+    catalog_path: Path = Field(SHIPPED_CATALOG, description="A folder of YAML files: providers, models, endpoints.")
+    provider_urls: dict[str, str] = Field(
+        default_factory=dict, description="JSON: base URLs by provider name, over those in the catalog."
+    )
+    provider_keys: dict[str, list[SecretStr]] = Field(
+        default_factory=dict, description="JSON: the keys by provider name, one or several each."
+    )
+    sandbox_url: str = Field("http://127.0.0.1:8090", description="Where the sandbox provider listens.")
+    allowed_networks: list[str] = Field(
+        default_factory=list, description="JSON: private networks (CIDR) that outbound requests may reach."
+    )
+    max_body_bytes: int = Field(8 * 1024 * 1024, description="The largest request body the API reads.")
+    max_output_bytes: int = Field(2 * 1024**3, description="The largest output taken from a provider.")
+    signed_url_seconds: int = Field(900, description="How long a signed download URL works.")
+    output_retention_seconds: int = Field(30 * 86400, description="How long outputs are kept; 0 keeps them for ever.")
+    stream_downloads: bool = Field(
+        default=False, description="Send output bytes through the API instead of a redirect."
+    )
+    default_deadline_seconds: int = Field(3600, description="How long a job may take when the caller does not say.")
+    lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
+    worker_threads: int = Field(32, description="Task threads in one worker process.")
+    poll_batch_size: int = Field(500, description="Due polls one doorbell takes.")
+    log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """The settings of this process. Read by composition roots (api, workers, cli) and by nothing else."""
+    return Settings()

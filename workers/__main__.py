@@ -1,0 +1,32 @@
+"""`python -m workers`: one worker process on a threads pool."""
+
+from celery import signals
+
+from shared import logs, settings
+from shared.queues import names
+from workers import app, process
+
+
+def main() -> None:
+    """Run until SIGTERM; then finish what is running and give back the rest."""
+    configured = settings.load()
+    logs.configure(configured.log_level, configured.log_format)
+    process.begin(configured)
+    signals.worker_shutting_down.connect(_stop_claiming, weak=False)
+    signals.worker_shutdown.connect(_stop, weak=False)
+    arguments = ["--pool", "threads", "--concurrency", str(configured.worker_threads)]
+    queues = ["--queues", ",".join(sorted(names.Queue))]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
+    app.app.worker_main(["worker", *arguments, *queues, *quiet])
+
+
+def _stop_claiming(**_: object) -> None:
+    process.current().at.stopping.set()
+
+
+def _stop(**_: object) -> None:
+    process.current().stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What every task of a worker process needs, made once."""
+
+import asyncio
+from dataclasses import dataclass
+
+from shared import ids, settings
+from shared.catalog import shelf
+from shared.db import engine
+from shared.outbound import addresses, clients, downloads
+from shared.providers import base, registry
+from shared.queues import hints, live
+from shared.storage import bucket, objects
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The adapters of one process. `process_id` is who holds its claims."""
+
+    process_id: str
+    settings: settings.Settings
+    db: engine.Database
+    store: objects.Objects
+    shelf: shelf.Shelf
+    registry: registry.Registry
+    downloader: downloads.Downloader
+    hints: hints.Hints
+    news: live.News
+    stopping: asyncio.Event
+
+    def adapter(self, provider: str, credential: int) -> base.Adapter:
+        """The adapter for a provider by name, with one of its keys."""
+        return self.registry.adapter(self.shelf.current.providers[provider], credential)
+
+    def usable_providers(self) -> frozenset[str]:
+        """The providers this deployment has keys for."""
+        return registry.usable(self.shelf.current, frozenset(self.settings.provider_keys))
+
+
+def open_context(configured: settings.Settings) -> Context:
+    """Build the adapters; needs a running loop. Raises CatalogError for a catalog that cannot be read."""
+    url = configured.database_url.get_secret_value()
+    catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    urls = {"sandbox": configured.sandbox_url} | configured.provider_urls
+    keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
+    opened = Context(
+        process_id=ids.new(ids.Prefix.PROCESS),
+        settings=configured,
+        db=engine.Database(url, configured.database_pool_size, "worker"),
+        store=objects.Objects(_location(configured)),
+        shelf=catalog,
+        registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
+        downloader=downloads.Downloader(
+            frozenset(
+                downloads.origin(registry.base_url(provider, urls)) for provider in catalog.current.providers.values()
+            ),
+            addresses.parse_networks(configured.allowed_networks),
+        ),
+        hints=hints.Hints(url),
+        news=live.News(configured.redis_url.get_secret_value()),
+        stopping=asyncio.Event(),
+    )
+    opened.hints.start()
+    return opened
+
+
+def _location(configured: settings.Settings) -> bucket.Location:
+    return bucket.Location(
+        endpoint_url=configured.s3_endpoint_url,
+        public_endpoint_url=configured.s3_public_endpoint_url,
+        region=configured.s3_region,
+        name=configured.s3_bucket,
+        access_key_id=configured.s3_access_key_id.get_secret_value(),
+        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
+    )

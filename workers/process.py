@@ -1,0 +1,88 @@
+"""This worker process: its loop, its context, its heartbeat. Tasks reach everything through `current()`."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from shared import logs, settings
+from shared.services import claims
+from workers import context, loop
+
+HEARTBEATS_PER_LEASE = 3
+NAME = "worker"
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+class Process:
+    """One a worker process. `start` before the first task, `stop` after the last."""
+
+    def __init__(self, configured: settings.Settings) -> None:
+        self._settings = configured
+        self.loop = loop.Loop()
+        self._context: context.Context | None = None
+        self._heart: asyncio.Task[None] | None = None
+
+    @property
+    def at(self) -> context.Context:
+        """The adapters; only after `start`."""
+        if self._context is None:
+            raise RuntimeError("the process has not been started")
+        return self._context
+
+    def start(self) -> None:
+        """Open everything, and hold the lease before any task can claim."""
+        self.loop.start()
+        self.loop.do(self._open())
+
+    def stop(self) -> None:
+        """Give back what is still held, and close. May be repeated."""
+        if self._context is not None:
+            self.loop.do(self._close(self._context))
+            self._context = None
+            self.loop.stop()
+
+    async def _open(self) -> None:
+        self._context = context.open_context(self._settings)
+        with contextlib.suppress(Exception):  # Postgres may be away: the heart keeps trying
+            await self._beat()
+        self._heart = asyncio.create_task(self._beat_for_ever(), name="heartbeat")
+
+    async def _close(self, opened: context.Context) -> None:
+        if self._heart is not None:
+            self._heart.cancel()
+        with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
+            await claims.leave(opened.db, opened.process_id)
+        await opened.hints.close()
+        await opened.news.close()
+        await opened.downloader.close()
+        await opened.db.close()
+        opened.store.close()
+
+    async def _beat(self) -> None:
+        await claims.heartbeat(self.at.db, self.at.process_id, NAME, self._settings.lease_seconds)
+
+    async def _beat_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / HEARTBEATS_PER_LEASE)
+            try:
+                await self._beat()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next beat may get through
+                _log.warning("heartbeat_missed", error=type(error).__name__)
+
+
+_current: list[Process] = []
+
+
+def begin(configured: settings.Settings) -> Process:
+    """Make and start this process's one Process."""
+    made = Process(configured)
+    made.start()
+    _current[:] = [made]
+    return made
+
+
+def current() -> Process:
+    """The process begun before."""
+    return _current[0]

@@ -1,0 +1,132 @@
+"""`python -m workers.relay`: rings the workers for whatever is due, and looks after what was forgotten.
+
+It holds no state: two relays may run, and one that dies is missed by nobody for longer than a tick.
+"""
+
+import asyncio
+import contextlib
+import math
+import signal
+
+import asyncpg
+import structlog
+
+from shared import clock, logs, settings
+from shared.db import engine
+from shared.queues import hints
+from shared.services import claims, due
+from workers import doorbells
+from workers.steps import stop
+
+TICK_SECONDS = 1.0
+SWEEP_SECONDS = 2.0
+RING_BATCH = 500
+POLL_DOORBELLS = 4
+# Polls stay due until a worker takes them; ringing for the same ones all the time would flood the broker.
+POLL_RING_SECONDS = 0.2
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+class Relay:
+    """Two endless jobs: ringing for what is due, and sweeping up what a dead process left."""
+
+    def __init__(self, configured: settings.Settings) -> None:
+        self._settings = configured
+        url = configured.database_url.get_secret_value()
+        self._dsn = hints.dsn(url)
+        self._db = engine.Database(url, 3, "relay")
+        self._bells = doorbells.Doorbells()
+        self._woken = asyncio.Event()
+        self._polls_rung_at = 0.0
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._for_ever(self._ring, self._pause), name="ring")
+                group.create_task(self._for_ever(self._sweep, self._rest), name="sweep")
+                group.create_task(self._listen(), name="listen")
+        finally:
+            self._bells.close()
+            await self._db.close()
+
+    async def _ring(self) -> None:
+        found = await due.take(self._db, clock.now(), RING_BATCH)
+        await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
+        if found.rung_again:
+            _log.warning("rung_again", jobs=found.rung_again)
+        if len(found.job_ids) == RING_BATCH:
+            self._woken.set()
+
+    def _poll_doorbells(self, due_polls: int) -> int:
+        now = asyncio.get_running_loop().time()
+        if not due_polls or now - self._polls_rung_at < POLL_RING_SECONDS:
+            return 0
+        self._polls_rung_at = now
+        return min(math.ceil(due_polls / self._settings.poll_batch_size), POLL_DOORBELLS)
+
+    async def _sweep(self) -> None:
+        rescued = await claims.rescue(self._db)
+        if rescued:
+            _log.warning("rescued", jobs=len(rescued))
+        overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
+        if rescued or overdue:
+            self._woken.set()
+
+    async def _pause(self) -> None:
+        """Until something is due, a hint comes, or a second has passed."""
+        next_at = await due.next_at(self._db)
+        wait = TICK_SECONDS if next_at is None else (next_at - clock.now()).total_seconds()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(wait, TICK_SECONDS) if wait > 0 else POLL_RING_SECONDS):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _for_ever(self, work: doorbells.Work, pause: doorbells.Work) -> None:
+        while True:
+            try:
+                await work()
+                await pause()
+            except Exception as error:  # noqa: BLE001 - Postgres or Redis is away; rows keep what is due
+                _log.warning("relay_waits", doing=work.__name__, error=type(error).__name__)
+                await asyncio.sleep(TICK_SECONDS)
+
+    async def _listen(self) -> None:
+        """Hear NOTIFY. A lost connection only costs the tick."""
+        while True:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await self._hear()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _hear(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=5)
+        try:
+            closed = asyncio.Event()
+            connection.add_termination_listener(lambda _: closed.set())
+            await connection.add_listener(hints.CHANNEL, lambda *_: self._woken.set())
+            await closed.wait()
+        finally:
+            connection.terminate()
+
+
+async def _run_until_told(configured: settings.Settings) -> None:
+    task = asyncio.create_task(Relay(configured).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    configured = settings.load()
+    logs.configure(configured.log_level, configured.log_format)
+    asyncio.run(_run_until_told(configured))
+
+
+if __name__ == "__main__":
+    main()

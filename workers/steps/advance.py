@@ -1,0 +1,40 @@
+"""One job, one step after the other, until there is nothing to do now. A doubled doorbell finds nothing to claim."""
+
+import structlog
+
+from shared import clock, logs
+from shared.db import attempts as attempt_rows
+from shared.db import claims as claim_rows
+from shared.domain import states
+from shared.services import claims
+from workers import context
+from workers.steps import collect, stop, submit
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+async def run(at: context.Context, job_id: str) -> None:
+    """Claim the job, do its step, and go on while it is due and ours to take. May be repeated at any time."""
+    structlog.contextvars.bind_contextvars(job_id=job_id)
+    try:
+        while not at.stopping.is_set():
+            claim = await claims.claim(at.db, job_id, at.process_id, clock.now())
+            if claim is None:
+                return
+            await step(at, claim)
+            await at.news.tell(job_id)
+    except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError) as error:
+        # Somebody else has the job now; whatever we learned is theirs to learn again.
+        _log.warning("claim_lost", error=type(error).__name__)
+    finally:
+        at.hints.give()
+
+
+async def step(at: context.Context, claim: claims.Claim) -> None:
+    """Do what a claimed job needs next, and give it back or end it. Raises LostClaimError."""
+    if stop.is_due(claim.job, clock.now()):
+        await stop.stop(at, claim)
+    elif claim.job.step is states.Step.COLLECT:
+        await collect.collect(at, claim)
+    else:
+        await submit.submit(at, claim)

@@ -1,0 +1,108 @@
+"""Bringing a finished attempt's results home: stream to S3, open them, record them, complete (promise P4)."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from shared import clock, logs
+from shared.domain import attempts, backoff, faults, outputs, pricing, states
+from shared.outbound import downloads
+from shared.providers import base
+from shared.services import attempts as attempt_services
+from shared.services import claims, completion
+from shared.storage import troubles, unusable
+from workers import context
+from workers.steps import deposit
+
+FETCH_TRIES = 5
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+async def collect(at: context.Context, claim: claims.Claim) -> None:
+    """Store every result and complete the job. What cannot be fetched or stored now is tried again; what is no
+    usable output ends the attempt. May be repeated: a repeat overwrites its own objects. Raises LostClaimError.
+    """
+    attempt = claim.last
+    if attempt is None or attempt.status is not states.AttemptStatus.SUCCEEDED:
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now())
+        return
+    try:
+        stored = await _store_all(at, claim, attempt)
+    except (unusable.UnusableOutputError, downloads.ForbiddenUrlError, troubles.TooBigError) as error:
+        await _discard(at, claim, attempt, str(error))
+    except downloads.DownloadError as error:
+        await _fetch_again(at, claim, attempt, error)
+    except troubles.StorageUnavailableError:
+        await _come_back(at, claim, attempt)
+    else:
+        cost = _cost_micros(at, claim, attempt)
+        await completion.complete(at.db, claim.job, attempt, stored, cost, clock.now())
+        _log.info("completed", attempt=attempt.number, endpoint=attempt.endpoint, outputs=len(stored))
+
+
+async def _store_all(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> Sequence[outputs.Output]:
+    if not attempt.sources:
+        raise unusable.UnusableOutputError("The provider said it was done, and delivered nothing.")
+    try:
+        return await _store(at, claim, attempt, attempt.sources)
+    except downloads.DeadUrlError:
+        return await _store(at, claim, attempt, await _fresh_sources(at, attempt))
+
+
+async def _store(
+    at: context.Context,
+    claim: claims.Claim,
+    attempt: attempts.Attempt,
+    sources: Sequence[outputs.Source],
+) -> Sequence[outputs.Output]:
+    stored: list[outputs.Output] = []
+    with tempfile.TemporaryDirectory(prefix="genqueue-") as folder:
+        for number, source in enumerate(sources):
+            place = deposit.Place(claim, attempt, number, Path(folder) / str(number))
+            stored += await deposit.deposit(at, place, source)
+    return stored
+
+
+async def _fresh_sources(at: context.Context, attempt: attempts.Attempt) -> Sequence[outputs.Source]:
+    """A result URL may have run out; asking for the job again gives a new one at some providers."""
+    if attempt.upstream_id is None:
+        raise unusable.UnusableOutputError("The result is no longer at the provider.")
+    outcome = await at.adapter(attempt.provider, attempt.credential).poll(attempt.upstream_id)
+    if not isinstance(outcome, base.Finished):
+        raise downloads.DownloadError("the provider gave no fresh URL")
+    return outcome.sources
+
+
+async def _fetch_again(
+    at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, error: downloads.DownloadError
+) -> None:
+    if attempt.collect_count + 1 >= FETCH_TRIES:
+        await _discard(at, claim, attempt, f"The result could not be fetched: {error}.")
+    else:
+        await _come_back(at, claim, attempt)
+
+
+async def _come_back(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
+    pause = backoff.retry_seconds(attempt.collect_count + 1, seed=f"{attempt.id}-{attempt.collect_count}")
+    due_at = clock.now() + timedelta(seconds=min(pause, 30.0))
+    await attempt_services.collect_again(at.db, claim.job, attempt, due_at)
+
+
+async def _discard(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, reason: str) -> None:
+    fault = faults.Fault(faults.FaultKind.OUTPUT_UNUSABLE, reason)
+    _log.warning("output_unusable", attempt=attempt.number, endpoint=attempt.endpoint, reason=reason)
+    await attempt_services.ended_badly(
+        at.db, claim.job, attempt, states.AttemptStatus.FAILED, fault, clock.now(), _cost_micros(at, claim, attempt)
+    )
+
+
+def _cost_micros(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> int:
+    model = at.shelf.current.models.get(attempt.model)
+    offers = [offer for offer in model.endpoints if offer.provider == attempt.provider] if model else []
+    if model is None or not offers:
+        return claim.job.estimate_micros
+    return pricing.actual(model, offers[0], claim.request, attempt.usage)

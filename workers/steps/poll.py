@@ -1,0 +1,101 @@
+"""Polling many jobs at once on the process's loop. A poll that fails never fails its job."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from shared import clock, logs
+from shared.db import attempts as attempt_rows
+from shared.db import claims as claim_rows
+from shared.db import polls as poll_rows
+from shared.domain import backoff, faults, states
+from shared.providers import base
+from shared.services import attempts as attempt_services
+from shared.services import claims, polls
+from workers import context
+from workers.steps import stop
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+async def poll_due(at: context.Context) -> int:
+    """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
+    due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
+    found = await asyncio.gather(*(_poll(at, item) for item in due))
+    running = [item for item in found if item is not None]
+    changed = await polls.give_back(at.db, at.process_id, running)
+    ended = [item.job.id for item, still in zip(due, found, strict=True) if still is None]
+    for job_id in (*changed, *ended):
+        await at.news.tell(job_id)
+    if due:
+        at.hints.give()
+    return len(due)
+
+
+async def _poll(at: context.Context, due: polls.DuePoll) -> poll_rows.Progress | None:
+    """The job's progress if it is still running; None if its state was changed here."""
+    try:
+        if stop.is_due(due.job, clock.now()):
+            await stop.stop(at, await claims.reload(at.db, due.job))
+            return None
+        outcome = await at.adapter(due.attempt.provider, due.attempt.credential).poll(due.attempt.upstream_id or "")
+        return await _written(at, due, outcome)
+    except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError):
+        _log.warning("claim_lost", job_id=due.job.id)
+        return None
+
+
+async def _written(at: context.Context, due: polls.DuePoll, outcome: base.PollOutcome) -> poll_rows.Progress | None:
+    now = clock.now()
+    match outcome:
+        case base.Finished():
+            await attempt_services.succeeded(at.db, due.job, due.attempt, outcome.sources, outcome.usage, None, now)
+        case base.Failed():
+            await attempt_services.ended_badly(
+                at.db, due.job, due.attempt, states.AttemptStatus.FAILED, outcome.fault, now, outcome.cost_micros
+            )
+        case base.Running() | base.PollLost() if _is_stuck(at, due):
+            await _give_up_waiting(at, due)
+        case base.Running():
+            if outcome.odd_status is not None:
+                _log.warning("odd_status", endpoint=due.attempt.endpoint, status=outcome.odd_status[:40])
+            return _running(at, due, outcome.progress, outcome.retry_after_seconds)
+        case base.PollLost():
+            return _running(at, due, None, outcome.retry_after_seconds)
+    return None
+
+
+def _running(
+    at: context.Context, due: polls.DuePoll, progress: int | None, retry_after_seconds: float | None
+) -> poll_rows.Progress:
+    model = at.shelf.current.models.get(due.attempt.model)
+    usual = model.usual_seconds if model else 10.0
+    pause = backoff.poll_seconds(due.attempt.poll_count + 1, usual, due.attempt.reference)
+    due_at = clock.now() + timedelta(seconds=max(pause, min(retry_after_seconds or 0.0, 300.0)))
+    return poll_rows.Progress(
+        job_id=due.job.id,
+        fence=due.job.fence,
+        attempt_id=due.attempt.id,
+        # 100 is for jobs whose output is stored.
+        progress=None if progress is None else max(0, min(progress, 99)),
+        due_at=min(due_at, max(due.job.deadline_at, clock.now())),
+    )
+
+
+def _is_stuck(at: context.Context, due: polls.DuePoll) -> bool:
+    model = at.shelf.current.models.get(due.attempt.model)
+    offers = [offer for offer in model.endpoints if offer.provider == due.attempt.provider] if model else []
+    if not offers or due.attempt.accepted_at is None:
+        return False
+    return clock.now() - due.attempt.accepted_at > timedelta(seconds=offers[0].limits.stuck_seconds)
+
+
+async def _give_up_waiting(at: context.Context, due: polls.DuePoll) -> None:
+    """The job goes on elsewhere; the stuck attempt is cancelled where that is possible."""
+    adapter = at.adapter(due.attempt.provider, due.attempt.credential)
+    cancelled = await adapter.cancel(due.attempt.upstream_id or "")
+    fault = faults.Fault(faults.FaultKind.TIMED_OUT, "The provider accepted it and did not finish in time.")
+    confirmed = cancelled is base.Cancellation.CONFIRMED
+    status = states.AttemptStatus.CANCELLED if confirmed else states.AttemptStatus.OVERDUE
+    await attempt_services.ended_badly(at.db, due.job, due.attempt, status, fault, clock.now())

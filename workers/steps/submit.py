@@ -1,0 +1,101 @@
+"""Asking a provider: write it down, send it, write down what came of it (DESIGN, life of a job, 3)."""
+
+from datetime import timedelta
+
+import structlog
+
+from shared import clock, logs
+from shared.domain import asks, attempts, backoff, faults, jobs, planning, routing, states
+from shared.providers import base
+from shared.services import attempts as attempt_services
+from shared.services import claims, completion
+from workers import context
+from workers.steps import settle
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+async def submit(at: context.Context, claim: claims.Claim) -> None:
+    """Settle what a former process left open; else ask the next endpoint, wait for it, or give up."""
+    if claim.last is not None and claim.last.status in settle.OPEN:
+        await settle.settle(at, claim, claim.last)
+        return
+    plan = _plan(at, claim)
+    if isinstance(plan, planning.GiveUp):
+        await completion.end(at.db, claim.job, jobs.Ending.of_fault(plan.fault, billed(claim)), clock.now())
+    elif plan.at > clock.now():
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, plan.at)
+    else:
+        await _ask(at, claim, plan.candidate)
+
+
+def _plan(at: context.Context, claim: claims.Claim) -> planning.Ask | planning.GiveUp:
+    route = routing.decide(claim.request, at.shelf.current, at.usable_providers())
+    wishes = planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
+    return planning.next_ask(route, claim.history, wishes, clock.now())
+
+
+def billed(claim: claims.Claim) -> states.Billed:
+    """What is known of the bill of a job that ends without an output."""
+    unsure = {states.AttemptStatus.IN_DOUBT, states.AttemptStatus.OVERDUE}
+    if any(attempt.status in unsure for attempt in claim.history):
+        return states.Billed.UNKNOWN
+    return states.Billed.YES if any(attempt.cost_micros for attempt in claim.history) else states.Billed.NO
+
+
+async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Candidate) -> None:
+    number = len(claim.history) + 1
+    attempt = await attempt_services.begin(at.db, claim.job, candidate, 0, number, clock.now())
+    attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    await send(at, claim, attempt)
+
+
+async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
+    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile."""
+    adapter = at.adapter(attempt.provider, attempt.credential)
+    outcome = await adapter.submit(_ask_of(at, claim, attempt))
+    _log.info("asked", attempt=attempt.number, endpoint=attempt.endpoint, outcome=type(outcome).__name__)
+    await record(at, claim, attempt, outcome)
+
+
+async def record(
+    at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, outcome: base.SubmitOutcome
+) -> None:
+    """Write down what a submit came to. Raises LostClaimError."""
+    now, status = clock.now(), states.AttemptStatus
+    match outcome:
+        case base.Accepted():
+            poll_at = now + timedelta(seconds=_first_poll_seconds(at, attempt))
+            await attempt_services.accepted(at.db, claim.job, attempt, outcome.upstream_id, poll_at, now)
+        case base.Finished():
+            await attempt_services.succeeded(
+                at.db, claim.job, attempt, outcome.sources, outcome.usage, outcome.upstream_id, now
+            )
+        case base.Refused():
+            await attempt_services.ended_badly(at.db, claim.job, attempt, status.REFUSED, outcome.fault, now)
+        case base.NotSent():
+            await attempt_services.ended_badly(at.db, claim.job, attempt, status.NOT_SENT, outcome.fault, now)
+        case base.Unknown():
+            await settle.after_silence(at, claim, attempt, outcome.message)
+
+
+def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> base.Ask:
+    model = at.shelf.current.models[attempt.model]
+    return base.Ask(
+        kind=claim.job.kind,
+        upstream_model=attempt.upstream_model,
+        request=claim.request,
+        reference=attempt.reference,
+        pixels=asks.pixels(model, claim.request),
+        seconds=asks.seconds(model, claim.request),
+    )
+
+
+def _first_poll_seconds(at: context.Context, attempt: attempts.Attempt) -> float:
+    model = at.shelf.current.models.get(attempt.model)
+    return backoff.poll_seconds(0, model.usual_seconds if model else 10.0, attempt.reference)
+
+
+def fault_of_doubt(message: str) -> faults.Fault:
+    """What callers read about an attempt nobody can be sure of."""
+    return faults.Fault(faults.FaultKind.IN_DOUBT, f"{message} Whether the provider accepted it cannot be known.")
