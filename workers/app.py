@@ -10,7 +10,9 @@ VISIBILITY_SECONDS = 900
 
 def create(redis_url: str) -> Celery:
     """An app whose messages are doorbells: no results, no retries, no ETA, late acks."""
-    made = Celery("genqueue", broker=redis_url, include=["workers.tasks.jobs", "workers.tasks.polls"])
+    made = Celery(
+        "genqueue", broker=redis_url, include=["workers.tasks.jobs", "workers.tasks.polls", "workers.tasks.deliveries"]
+    )
     made.conf.update(
         task_ignore_result=True,
         task_acks_late=True,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -13,8 +13,8 @@ from workers import app
 
 Work = Callable[[], Awaitable[None]]
 BATCH = 500
-# A doorbell for polls that nobody took in this time says nothing any more.
-POLL_EXPIRES_SECONDS = 30
+# A doorbell for due polls or deliveries that nobody took in this time says nothing any more.
+BATCH_EXPIRES_SECONDS = 30
 
 
 class Doorbells:
@@ -23,22 +23,26 @@ class Doorbells:
     def __init__(self) -> None:
         self._threads = futures.ThreadPoolExecutor(1, thread_name_prefix="doorbells")
 
-    async def ring(self, job_ids: Sequence[str], poll_doorbells: int) -> None:
-        """Publish one doorbell a job, and some for due polls. Raises what the broker raises, within seconds."""
-        if job_ids or poll_doorbells:
-            await asyncio.get_running_loop().run_in_executor(self._threads, _publish, job_ids, poll_doorbells)
+    async def ring(self, job_ids: Sequence[str], poll_doorbells: int, delivery_doorbells: int) -> None:
+        """Publish one doorbell a job, and some for due polls and deliveries. Raises what the broker raises, within
+        seconds.
+        """
+        batches = {names.Task.POLL_DUE: poll_doorbells, names.Task.DELIVER_DUE: delivery_doorbells}
+        if job_ids or any(batches.values()):
+            await asyncio.get_running_loop().run_in_executor(self._threads, _publish, job_ids, batches)
 
     def close(self) -> None:
         """Let go of the thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _publish(job_ids: Sequence[str], poll_doorbells: int) -> None:
+def _publish(job_ids: Sequence[str], batches: Mapping[names.Task, int]) -> None:
     with app.app.producer_pool.acquire(block=True, timeout=5) as producer, _batched(producer):
         for job_id in job_ids:
             _send(producer, names.Task.RUN_JOB, job_id)
-        for _ in range(poll_doorbells):
-            _send(producer, names.Task.POLL_DUE, expires_seconds=POLL_EXPIRES_SECONDS)
+        for task, number in batches.items():
+            for _ in range(number):
+                _send(producer, task, expires_seconds=BATCH_EXPIRES_SECONDS)
 
 
 def _batched(producer: Any) -> contextlib.AbstractContextManager[object]:  # noqa: ANN401 - newer than its stubs

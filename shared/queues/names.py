@@ -8,6 +8,7 @@ class Queue(StrEnum):
 
     JOBS = "jobs"
     POLLS = "polls"
+    DELIVERIES = "deliveries"
 
 
 class Task(StrEnum):
@@ -15,6 +16,7 @@ class Task(StrEnum):
 
     RUN_JOB = "jobs.run"
     POLL_DUE = "polls.due"
+    DELIVER_DUE = "deliveries.due"
 
 
-QUEUE_OF = {Task.RUN_JOB: Queue.JOBS, Task.POLL_DUE: Queue.POLLS}
+QUEUE_OF = {Task.RUN_JOB: Queue.JOBS, Task.POLL_DUE: Queue.POLLS, Task.DELIVER_DUE: Queue.DELIVERIES}

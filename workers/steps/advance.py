@@ -22,7 +22,7 @@ async def run(at: context.Context, job_id: str) -> None:
             if claim is None:
                 return
             await step(at, claim)
-            await at.news.tell(job_id)
+            await at.news.tell(job_id, claim.job.tenant_id)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError) as error:
         # Somebody else has the job now; whatever we learned is theirs to learn again.
         _log.warning("claim_lost", error=type(error).__name__)

@@ -24,10 +24,10 @@ async def poll_due(at: context.Context) -> int:
     due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
     found = await asyncio.gather(*(_poll(at, item) for item in due))
     running = [item for item in found if item is not None]
-    changed = await polls.give_back(at.db, at.process_id, running)
-    ended = [item.job.id for item, still in zip(due, found, strict=True) if still is None]
-    for job_id in (*changed, *ended):
-        await at.news.tell(job_id)
+    changed = await polls.give_back(at.db, at.process_id, running, clock.now())
+    for item, still in zip(due, found, strict=True):
+        if still is None or item.job.id in changed:
+            await at.news.tell(item.job.id, item.job.tenant_id)
     if due:
         at.hints.give()
     return len(due)

@@ -47,6 +47,8 @@ async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Cand
     number = len(claim.history) + 1
     attempt = await attempt_services.begin(at.db, claim.job, candidate, 0, number, clock.now())
     attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    if number == 1:
+        at.news.tell_soon(claim.job.id, claim.job.tenant_id)
     await send(at, claim, attempt)
 
 
