@@ -1,6 +1,7 @@
 """What the routes are given: built once by the composition root, and never looked up elsewhere."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from shared.providers import registry
 from shared.queues import hints, live
 from shared.services import health
 from shared.storage import bucket, objects
+
+CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,11 @@ class Parts:
     async def close(self) -> None:
         """Let go of everything. May be repeated."""
         self.stopping.set()
-        await self.changes.close()
-        await self.news.close()
-        await self.hints.close()
-        await self.db.close()
+        for close in (self.changes.close, self.news.close, self.hints.close, self.db.close):
+            # A server that is away, or a client that loses a cancellation, must not hold up our end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await close()
         self.store.close()
 
 

@@ -7,9 +7,10 @@ from shared import ids, settings
 from shared.catalog import shelf
 from shared.db import engine
 from shared.outbound import addresses, clients, downloads
-from shared.providers import base, registry
+from shared.providers import absent, base, registry
 from shared.queues import hints, live
 from shared.storage import bucket, objects
+from workers import hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ class Context:
     downloader: downloads.Downloader
     hints: hints.Hints
     news: live.News
+    hand: hand.Hand
     stopping: asyncio.Event
 
     def adapter(self, provider: str, credential: int) -> base.Adapter:
         """The adapter for a provider by name, with one of its keys."""
-        return self.registry.adapter(self.shelf.current.providers[provider], credential)
+        entry = self.shelf.current.providers.get(provider)
+        return self.registry.adapter(entry, credential) if entry else absent.AbsentAdapter()
 
     def usable_providers(self) -> frozenset[str]:
         """The providers this deployment has keys for."""
@@ -57,6 +60,7 @@ def open_context(configured: settings.Settings) -> Context:
         ),
         hints=hints.Hints(url),
         news=live.News(configured.redis_url.get_secret_value()),
+        hand=hand.Hand(),
         stopping=asyncio.Event(),
     )
     opened.hints.start()

@@ -8,6 +8,7 @@ from typing import Any
 
 import kombu
 
+from shared import failpoints
 from shared.queues import names
 from workers import app
 
@@ -39,6 +40,7 @@ def _publish(job_ids: Sequence[str], poll_doorbells: int) -> None:
             _send(producer, names.Task.RUN_JOB, job_id)
         for _ in range(poll_doorbells):
             _send(producer, names.Task.POLL_DUE, expires_seconds=POLL_EXPIRES_SECONDS)
+    failpoints.reach(failpoints.Failpoint.DOORBELL_SENT)
 
 
 def _batched(producer: Any) -> contextlib.AbstractContextManager[object]:  # noqa: ANN401 - newer than its stubs

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import structlog
 
-from shared import logs, settings
+from shared import clock, logs, settings
 from shared.services import claims
 from workers import context, loop
 
@@ -63,11 +64,19 @@ class Process:
     async def _beat(self) -> None:
         await claims.heartbeat(self.at.db, self.at.process_id, NAME, self._settings.lease_seconds)
 
+    async def _give_back_strays(self) -> None:
+        strays = self.at.hand.strays(await claims.held(self.at.db, self.at.process_id))
+        if strays:
+            _log.error("claims_dropped", jobs=sorted(strays))
+            due_at = clock.now() + timedelta(seconds=self._settings.lease_seconds)
+            await claims.drop(self.at.db, self.at.process_id, strays, due_at)
+
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease_seconds / HEARTBEATS_PER_LEASE)
             try:
                 await self._beat()
+                await self._give_back_strays()
             except Exception as error:  # noqa: BLE001 - whatever it was, the next beat may get through
                 _log.warning("heartbeat_missed", error=type(error).__name__)
 

@@ -11,7 +11,7 @@ import signal
 import asyncpg
 import structlog
 
-from shared import clock, logs, settings
+from shared import clock, failpoints, logs, settings
 from shared.db import engine
 from shared.queues import hints
 from shared.services import claims, due
@@ -53,6 +53,7 @@ class Relay:
 
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH)
+        failpoints.reach(failpoints.Failpoint.RUNG)
         await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
@@ -125,6 +126,7 @@ def main() -> None:
     """Run until SIGTERM."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    failpoints.arm(configured.failpoints, configured.failpoints_path)
     asyncio.run(_run_until_told(configured))
 
 

@@ -134,7 +134,7 @@ async def cancel_job(
     "/v1/jobs/{job_id}/rerun",
     status_code=202,
     operation_id="rerun_job",
-    responses={**submissions.RESPONSES, **errors.documented(409, 410)},
+    responses={**submissions.ACCEPTED, **errors.documented(400, 401, 404, 409, 410, 422)},
 )
 async def rerun_job(
     job_id: JobId,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared import ids
+from shared import failpoints, ids
 from shared.db import attempts, claims, engine, events
 from shared.domain import attempts as domain_attempts
 from shared.domain import events as domain_events
@@ -88,6 +88,7 @@ async def succeeded(
         await attempts.change(connection, attempt.id, states.AttemptStatus.SUCCEEDED, **values)
         await attempts.save_sources(connection, attempt.id, tuple(sources), usage)
         await claims.release(connection, job, states.Step.COLLECT, now)
+    failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
 
 
 async def ended_badly(

@@ -7,6 +7,7 @@ import yaml
 from celery import signals
 
 from cli.stack import processes
+from shared import logs
 from shared.queues import names
 from tests.conventions import tree
 from workers import __main__ as entry
@@ -20,7 +21,7 @@ def consumed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The queues that `python -m workers` tells Celery to consume."""
     given: list[list[str]] = []
     monkeypatch.setattr(process, "begin", lambda _: None)
-    monkeypatch.setattr(entry.logs, "configure", lambda *_: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr(app.app, "worker_main", given.append)
     for signal in (signals.worker_shutting_down, signals.worker_shutdown):
         monkeypatch.setattr(signal, "connect", lambda *_, **__: None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, failpoints, logs
 from shared.domain import attempts, backoff, faults, outputs, pricing, states
 from shared.outbound import downloads
 from shared.providers import base
@@ -40,7 +40,9 @@ async def collect(at: context.Context, claim: claims.Claim) -> None:
         await _come_back(at, claim, attempt)
     else:
         cost = _cost_micros(at, claim, attempt)
+        failpoints.reach(failpoints.Failpoint.UPLOADED)
         await completion.complete(at.db, claim.job, attempt, stored, cost, clock.now())
+        failpoints.reach(failpoints.Failpoint.COMPLETED)
         _log.info("completed", attempt=attempt.number, endpoint=attempt.endpoint, outputs=len(stored))
 
 

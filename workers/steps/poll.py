@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, failpoints, logs
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.db import polls as poll_rows
@@ -22,12 +22,17 @@ _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 async def poll_due(at: context.Context) -> int:
     """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
     due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
-    found = await asyncio.gather(*(_poll(at, item) for item in due))
-    running = [item for item in found if item is not None]
-    changed = await polls.give_back(at.db, at.process_id, running)
-    ended = [item.job.id for item, still in zip(due, found, strict=True) if still is None]
-    for job_id in (*changed, *ended):
-        await at.news.tell(job_id)
+    failpoints.reach(failpoints.Failpoint.CLAIMED)
+    with at.hand.holding({item.job.id: item.job.fence for item in due}):
+        found = await asyncio.gather(*(_poll(at, item) for item in due), return_exceptions=True)
+        running = [item for item in found if isinstance(item, poll_rows.Progress)]
+        changed = await polls.give_back(at.db, at.process_id, running)
+    for item in found:
+        if isinstance(item, BaseException):
+            # Its claim is not in hand any more, so the next heartbeats give it back.
+            _log.error("poll_broke", error=type(item).__name__, exc_info=item)
+    ended = [item.job.id for item, outcome in zip(due, found, strict=True) if outcome is None]
+    await asyncio.gather(*(at.news.tell(job_id) for job_id in (*changed, *ended)))
     if due:
         at.hints.give()
     return len(due)
@@ -40,6 +45,7 @@ async def _poll(at: context.Context, due: polls.DuePoll) -> poll_rows.Progress |
             await stop.stop(at, await claims.reload(at.db, due.job))
             return None
         outcome = await at.adapter(due.attempt.provider, due.attempt.credential).poll(due.attempt.upstream_id or "")
+        failpoints.reach(failpoints.Failpoint.POLLED)
         return await _written(at, due, outcome)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError):
         _log.warning("claim_lost", job_id=due.job.id)

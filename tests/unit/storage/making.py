@@ -33,7 +33,7 @@ def hue(picture: Image.Image) -> float:
     return colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)[0]
 
 
-def film(path: Path, wanted: Film = Film()) -> Path:  # noqa: B008 - frozen
+def film(path: Path, wanted: Film = Film()) -> Path:
     """Write a film; its form is told by the path's suffix."""
     with av.open(str(path), "w", options=dict(wanted.options)) as file:
         picture = file.add_stream(wanted.codec, rate=FRAMES_PER_SECOND)

@@ -70,6 +70,16 @@ async def test_an_mp4_whose_pictures_are_noise_is_refused(tmp_path: Path) -> Non
     assert await reason(path, VIDEO)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+async def test_an_mp4_that_rots_towards_its_end_is_refused(tmp_path: Path, share: float) -> None:
+    path = making.film(tmp_path / "rotten.mp4", INDEX_FIRST)
+    data = path.read_bytes()
+    whole = int(len(data) * share)
+    assert whole > data.index(b"mdat")
+    write(path, data[:whole] + bytes(len(data) - whole))
+    assert "cannot be decoded" in await reason(path, VIDEO)
+
+
 async def test_an_mp4_without_a_picture_is_refused(tmp_path: Path) -> None:
     assert await reason(making.sound_only(tmp_path / "sound.mp4"), VIDEO) == "The file has no video stream."
 
