@@ -52,6 +52,7 @@ class Parts:
     async def start(self) -> None:
         """Begin what runs beside the requests. Needs no server to be up."""
         self.changes.start()
+        self.news.start()
         self.hints.start()
 
     async def close(self) -> None:

@@ -64,6 +64,7 @@ def open_context(configured: settings.Settings) -> Context:
         stopping=asyncio.Event(),
     )
     opened.hints.start()
+    opened.news.start()
     return opened
 
 

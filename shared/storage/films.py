@@ -103,7 +103,6 @@ def _examine(file: container.InputContainer) -> Film:
         raise unusable.UnusableOutputError("The video has no frame that can be decoded.")
     for part in file.streams:
         _check_length(part, reading.reaches.get(part.index, _Reach()), file.duration)
-    _decode_the_end(file, moving)
     return Film(moving.codec_context.width, moving.codec_context.height, round(reach.seconds, 3))
 
 
@@ -144,5 +143,9 @@ def _decode_the_end(file: container.InputContainer, moving: video_stream.VideoSt
     moving.codec_context.flush_buffers()
     moving.codec_context.skip_frame = "DEFAULT"
     file.seek(2**62, stream=moving, backward=True)
-    if not any(True for _ in file.decode(moving)):
+    last = None
+    for last in file.decode(moving):  # noqa: B007 - only the last frame is looked at
+        pass
+    # Frames just after the seek may lack what they refer to in a sound film; the last one never does.
+    if last is None or last.is_corrupt:
         raise unusable.UnusableOutputError("The end of the video cannot be decoded.")

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.integration.api import steps
+
 VIDEO = {"model": "sandbox/video", "prompt": "A paper boat"}
 TEXT = {"model": "sandbox/text", "prompt": "Name a river"}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}}
@@ -57,7 +59,6 @@ BODIES: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("videos", VIDEO | {"provider": {"only": ["nobody"]}}, "no_endpoints", None),
 ]
 WITH_ACCEPTED = {"unknown_field", "wrong_kind"}
-from tests.integration.api import steps
 
 
 @pytest.mark.parametrize(("kind", "body", "code", "param"), BODIES)

@@ -24,6 +24,7 @@ class Film:
     height: int = 180
     codec: str = "libx264"
     sound: bool = False
+    frames_per_key_frame: int = 250
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -37,6 +38,8 @@ def film(path: Path, wanted: Film = Film()) -> Path:
     """Write a film; its form is told by the path's suffix."""
     with av.open(str(path), "w", options=dict(wanted.options)) as file:
         picture = file.add_stream(wanted.codec, rate=FRAMES_PER_SECOND)
+        picture.gop_size = wanted.frames_per_key_frame
+        picture.options = {"x264-params": "scenecut=0:sliced-threads=0"} if wanted.codec == "libx264" else {}
         picture.width, picture.height, picture.pix_fmt = wanted.width, wanted.height, "yuv420p"
         sound = file.add_stream("aac", rate=AUDIO_RATE) if wanted.sound else None
         count = round(wanted.seconds * FRAMES_PER_SECOND)
@@ -81,6 +84,12 @@ def animation(frames: int = 4) -> bytes:
     target = io.BytesIO()
     images[0].save(target, "GIF", save_all=True, append_images=images[1:], duration=100)
     return target.getvalue()
+
+
+def frames(path: Path) -> list[tuple[int, int]]:
+    """Where each picture lies in the file, and how many bytes it has."""
+    with av.open(str(path)) as file:
+        return [(part.pos, part.size) for part in file.demux(video=0) if part.size and part.pos is not None]
 
 
 def cut(path: Path, share: float) -> Path:
