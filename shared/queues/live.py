@@ -20,10 +20,10 @@ def _client(url: str) -> aioredis.Redis:
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
+    """Cancel until it is done: redis-py 8.1 now and then turns a cancellation into a ConnectionError."""
+    while task is not None and not task.done():
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task], timeout=0.1)
 
 
 class News:

@@ -33,11 +33,8 @@ async def finish(api: client.Client, kind: str, body: client.Json) -> client.Jso
 
 
 async def end_of(api: client.Client, job_id: str) -> client.Json:
-    job: client.Json = {}
     async with asyncio.timeout(FINISH_SECONDS):
-        async for job in api.follow(job_id):
-            pass
-    return job
+        return [job async for job in api.follow(job_id)][-1]
 
 
 @pytest.fixture(name="finish", scope="session")

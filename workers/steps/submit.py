@@ -5,6 +5,7 @@ from datetime import timedelta
 import structlog
 
 from shared import clock, failpoints, logs
+from shared.db import claims as claim_rows
 from shared.domain import asks, attempts, backoff, faults, jobs, planning, routing, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
@@ -53,7 +54,12 @@ async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Cand
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
-    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile."""
+    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile.
+    Raises LostClaimError when the process's lease ran out meanwhile: frozen since the commit, it must not send what
+    its successor has settled.
+    """
+    if not at.lease.holds():
+        raise claim_rows.LostClaimError(claim.job.id)
     adapter = at.adapter(attempt.provider, attempt.credential)
     outcome = await adapter.submit(_ask_of(at, claim, attempt))
     _log.info("asked", attempt=attempt.number, endpoint=attempt.endpoint, outcome=type(outcome).__name__)
