@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain import answers, requests
 
-SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+SCHEMA: dict[str, object] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
 def asking(form: dict[str, object] | None) -> requests.TextRequest:

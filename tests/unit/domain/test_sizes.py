@@ -20,7 +20,7 @@ def model(**choices: object) -> models.Model:
 
 
 def video(**fields: object) -> requests.VideoRequest:
-    return requests.VideoRequest(model="a/video", prompt="a cat", **fields)
+    return requests.VideoRequest.model_validate({"model": "a/video", "prompt": "a cat"} | fields)
 
 
 @pytest.mark.parametrize(
