@@ -31,9 +31,6 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     FORBIDDEN_URL = "forbidden_url"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
-    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
-    BUDGET_EXCEEDED = "budget_exceeded"
-    RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 

@@ -8,12 +8,12 @@ from shared.catalog import shelf
 from shared.db import engine
 from shared.domain import receivers
 from shared.outbound import clients, downloads, posts, targets
-from shared.providers import base, registry
+from shared.providers import absent, base, registry
 from shared.queues import hints, live
 from shared.services import signing
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
-from workers import courier
+from workers import courier, hand, lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,14 @@ class Context:
     hints: hints.Hints
     news: live.News
     courier: courier.Courier
+    hand: hand.Hand
+    lease: lease.Lease
     stopping: asyncio.Event
 
     def adapter(self, provider: str, credential: int) -> base.Adapter:
         """The adapter for a provider by name, with one of its keys."""
-        return self.registry.adapter(self.shelf.current.providers[provider], credential)
+        entry = self.shelf.current.providers.get(provider)
+        return self.registry.adapter(entry, credential) if entry else absent.AbsentAdapter()
 
     async def wake_courier(self) -> None:
         """Have the courier look for what is due; on the loop, as it is not made for threads."""
@@ -64,7 +67,7 @@ def open_context(configured: settings.Settings) -> Context:
         process_id=process_id,
         settings=configured,
         db=db,
-        store=objects.Objects(_location(configured)),
+        store=objects.Objects(bucket.location_of(configured)),
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
         downloader=downloads.Downloader(
@@ -76,9 +79,12 @@ def open_context(configured: settings.Settings) -> Context:
         hints=hints.Hints(url),
         news=live.News(configured.redis_url.get_secret_value()),
         courier=_courier(configured, db, guard, process_id),
+        hand=hand.Hand(),
+        lease=lease.Lease(configured.lease_seconds),
         stopping=asyncio.Event(),
     )
     opened.hints.start()
+    opened.news.start()
     opened.courier.start()
     return opened
 
@@ -93,14 +99,3 @@ def _courier(
     keyring = signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value()))
     poster = posts.Poster(guard, total_seconds=configured.webhook_timeout_seconds)
     return courier.Courier(db, keyring, poster, process_id, rules)
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
-    )

@@ -12,7 +12,7 @@ from datetime import datetime
 import asyncpg
 import structlog
 
-from shared import clock, logs, settings
+from shared import clock, failpoints, logs, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
@@ -52,6 +52,7 @@ class Relay:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._for_ever(self._ring, self._pause), name="ring")
                 group.create_task(self._for_ever(self._sweep, self._rest), name="sweep")
+                group.create_task(self._for_ever(self._bells.send_canaries, self._rest_long), name="canaries")
                 group.create_task(self._listen(), name="listen")
         finally:
             self._bells.close()
@@ -60,6 +61,7 @@ class Relay:
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH)
         deliveries_at = await deliveries.next_at(self._db, self._limits)
+        failpoints.reach(failpoints.Failpoint.RUNG)
         await self._bells.ring(
             found.job_ids, self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
         )
@@ -108,6 +110,9 @@ class Relay:
     async def _rest(self) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
+    async def _rest_long(self) -> None:
+        await asyncio.sleep(doorbells.CANARY_SECONDS)
+
     async def _for_ever(self, work: doorbells.Work, pause: doorbells.Work) -> None:
         while True:
             try:
@@ -147,6 +152,7 @@ def main() -> None:
     """Run until SIGTERM."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    failpoints.arm(configured.failpoints, configured.failpoints_path)
     asyncio.run(_run_until_told(configured))
 
 

@@ -117,7 +117,7 @@ async def cancel_job(
     given.hints.give()  # a worker has to cancel it, or to deliver that it is cancelled
     if view.job.status not in states.TERMINAL:
         response.status_code = 202
-    await given.news.tell(job_id, caller.tenant_id)
+    given.news.tell(job_id, caller.tenant_id)
     return answers.job(given, view)
 
 
@@ -125,7 +125,7 @@ async def cancel_job(
     "/v1/jobs/{job_id}/rerun",
     status_code=202,
     operation_id="rerun_job",
-    responses={**submissions.RESPONSES, **errors.documented(409, 410)},
+    responses={**submissions.ACCEPTED, **errors.documented(400, 401, 404, 409, 410, 422)},
 )
 async def rerun_job(
     job_id: JobId,

@@ -27,8 +27,8 @@ ADMIN_GRPC_OFFSET = 10_000
 # The telemetry flag: by default it reports statistics to its makers.
 FLAGS = (
     *("-dir=.", f"-ip={ports.HOST}", f"-ip.bind={ports.HOST}", "-admin.ui=false", "-webdav=false"),
-    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.cacheCapacityMB=16", "-master.telemetry=false", "-volume.preStopSeconds=0"),
-    *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),
+    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.cacheCapacityMB=16", "-master.telemetry=false"),
+    *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock", "-volume.preStopSeconds=0"),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared import ids
+from shared import failpoints, ids
 from shared.db import deliveries, engine, rows
 from shared.db.tables import events as tables
 from shared.db.tables import jobs as job_tables
@@ -51,6 +51,7 @@ async def append(
     )
     await connection.execute(sa.insert(_E).values(rows.event_values(event)))
     await deliveries.insert_for(connection, event, _own_target(subject, event_type) if about_job else None)
+    failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
     return event
 
 

@@ -10,6 +10,7 @@ import aiohttp
 import httpx
 import orjson
 
+from shared import failpoints
 from shared.domain import backoff
 
 BODY_CAP_BYTES = 64 * 1024 * 1024
@@ -59,6 +60,7 @@ async def send(
     try:
         async with asyncio.timeout(seconds):
             response = await client.send(request, stream=True)
+            failpoints.reach(failpoints.Failpoint.REQUEST_SENT)
             try:
                 content = await _read_capped(response)
             finally:

@@ -16,7 +16,5 @@ class Task(StrEnum):
 
     RUN_JOB = "jobs.run"
     POLL_DUE = "polls.due"
+    CANARY = "canaries.sing"
     DELIVER_DUE = "deliveries.due"
-
-
-QUEUE_OF = {Task.RUN_JOB: Queue.JOBS, Task.POLL_DUE: Queue.POLLS, Task.DELIVER_DUE: Queue.DELIVERIES}

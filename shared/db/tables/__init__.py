@@ -2,6 +2,7 @@
 
 from shared.db.tables import (
     attempts,
+    canaries,
     deliveries,
     events,
     idempotency,
@@ -17,6 +18,7 @@ from shared.db.tables import (
 
 __all__ = [
     "attempts",
+    "canaries",
     "deliveries",
     "events",
     "idempotency",
