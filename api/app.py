@@ -9,7 +9,7 @@ import fastapi
 from fastapi import routing
 
 from api import errors, middleware, parts
-from api.native import deliveries, events, images, jobs, models, outputs, receivers, texts, videos
+from api.native import deliveries, events, images, jobs, models, outputs, receivers, signing, texts, videos
 from api.operations import health
 from shared import settings
 
@@ -21,6 +21,7 @@ ROUTERS = (
     outputs.router,
     models.router,
     receivers.router,
+    signing.router,
     deliveries.router,
     events.router,
     health.router,

@@ -46,6 +46,7 @@ class Courier:
         self._made: list[deliveries.Outcome] = []
         self._pump: asyncio.Task[None] | None = None
         self._may_hold_strays = False
+        self._at_rest = asyncio.Event()
 
     def start(self) -> None:
         """Begin; nothing is done until `wake`."""
@@ -53,7 +54,12 @@ class Courier:
 
     def wake(self) -> None:
         """Look for what is due. Never waits."""
+        self._at_rest.clear()
         self._work.set()
+
+    async def rest(self) -> None:
+        """Wait until nothing is out, nothing is to be written down, and nothing more was due."""
+        await self._at_rest.wait()
 
     @property
     def held(self) -> int:
@@ -98,6 +104,8 @@ class Courier:
         taken = await services.take(self._db, self._keyring, self._owner, self._rules.limits, room, clock.now())
         for ready in taken:
             self._out[ready.due.delivery.id] = asyncio.create_task(self._carry(ready))
+        if not self.held and not self._work.is_set():
+            self._at_rest.set()
 
     def _unwritten(self) -> list[str]:
         return [outcome.due.delivery.id for outcome in self._made]

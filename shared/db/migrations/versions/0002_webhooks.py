@@ -1,4 +1,4 @@
-"""webhooks"""
+"""Webhooks: receivers, deliveries, tries, signing keys; events of any subject, with their body."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _receivers()
+    _signing_keys()
+    _deliveries()
+    _delivery_indexes()
+    _tries()
+    _events()
+
+
+def _receivers() -> None:
     op.create_table(
         "receivers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -35,6 +44,9 @@ def upgrade() -> None:
     op.create_index(
         "uq_receivers_implicit", "receivers", ["tenant_id", "url"], unique=True, postgresql_where=sa.text("implicit")
     )
+
+
+def _signing_keys() -> None:
     op.create_table(
         "signing_keys",
         sa.Column("id", sa.Text(), nullable=False),
@@ -55,6 +67,9 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("expires_at IS NULL"),
     )
+
+
+def _deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Text(), nullable=False),
@@ -79,6 +94,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
+
+
+def _delivery_indexes() -> None:
     op.create_index("ix_deliveries_event", "deliveries", ["event_id"], unique=False)
     op.create_index(
         "ix_deliveries_held",
@@ -96,6 +114,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'pending' AND lease_owner IS NULL"),
     )
+
+
+def _tries() -> None:
     op.create_table(
         "tries",
         sa.Column("delivery_id", sa.Text(), nullable=False),
@@ -113,6 +134,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_tries")),
     )
+
+
+def _events() -> None:
     op.drop_constraint(op.f("fk_events_job_id"), "events", type_="foreignkey")
     op.alter_column("events", "job_id", new_column_name="subject_id")
     op.add_column("events", sa.Column("body", sa.Text(), nullable=True))
