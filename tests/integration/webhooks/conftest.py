@@ -8,11 +8,12 @@ import pytest
 
 from shared import clock, ids
 from shared.db import acceptance, engine, events, schema
+from shared.domain import deliveries, jobs, receivers, states, tries
 from shared.domain import events as domain_events
-from shared.domain import jobs, receivers, states
 from shared.outbound import addresses, posts, targets
-from shared.services import deliveries, signing
+from shared.services import deliveries as delivery_services
 from shared.services import receivers as services
+from shared.services import signing
 from shared.webhooks import sealing
 from tests.integration.webhooks import desk
 from workers import courier
@@ -21,6 +22,10 @@ TENANT = schema.DEFAULT_TENANT
 LOOPBACK = addresses.parse_networks(["127.0.0.0/8"])
 GUARD = targets.Guard(LOOPBACK, LOOPBACK, allow_http=True, ports=frozenset())
 RETRIES = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+
+
+def failed_try(due: deliveries.Due, at: datetime) -> tries.Try:
+    return tries.Try(due.delivery.id, due.delivery.try_count + 1, due.delivery.trigger, at, 1.0, None, "timeout", None)
 
 
 class TurnableClock:
@@ -101,7 +106,7 @@ class Bench:
         await self.couriers[0].rest()
 
     async def next_at(self) -> datetime | None:
-        return await deliveries.next_at(self.db, self.limits)
+        return await delivery_services.next_at(self.db, self.limits)
 
     def another_courier(self, seconds: float = 0.5) -> courier.Courier:
         poster = posts.Poster(GUARD, total_seconds=seconds)
