@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared import errors
+from shared import clock, errors
 from shared.db import events as rows
 from shared.domain import events
 from shared.queues import live
@@ -46,7 +46,7 @@ async def test_an_event_that_commits_late_is_not_skipped(bench: conftest.Bench, 
     slow, quick = await bench.job(), await bench.job()
     before = await following.page(None)
     async with bench.db.transaction() as connection:
-        late = await rows.append(connection, slow, conftest.TENANT, Kind.JOB_STARTED, conftest.clock.now(), {})
+        late = await rows.append(connection, slow, conftest.TENANT, Kind.JOB_STARTED, clock.now(), {})
         soon = await bench.happen(quick, Kind.JOB_STARTED)
         # The quick one has the larger id and is committed, but the slow one could still come before it.
         assert late.id < soon.id
@@ -83,7 +83,7 @@ async def write(bench: conftest.Bench, job_id: str) -> None:
 async def test_a_cursor_that_is_kept_no_longer_is_told_so(bench: conftest.Bench, following: Following) -> None:
     await bench.job()
     [first] = (await following.page(None)).events
-    later = conftest.clock.now() + timedelta(days=31)
+    later = clock.now() + timedelta(days=31)
     assert await services.forget_old(bench.db, later, 30 * 86400, 100) == 1
     with pytest.raises(errors.GoneError):
         await following.page(first.id)

@@ -178,7 +178,8 @@ async def test_a_claim_whose_answer_was_lost_is_given_back_by_its_own_process(
 ) -> None:
     await bench.receiver(receiver_desk.url())
     await bench.job()
-    take, lost = rows.take, []
+    take = rows.take
+    lost: list[deliveries.Due] = []
 
     async def take_and_lose(*args: object) -> list[deliveries.Due]:
         taken = await take(*args)  # type: ignore[arg-type]
