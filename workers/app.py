@@ -25,6 +25,8 @@ def create(redis_url: str) -> Celery:
         worker_prefetch_multiplier=1,
         worker_enable_remote_control=True,
         worker_hijack_root_logger=False,
+        # Our lines are JSON already; Celery would wrap each in one of its own, as a warning.
+        worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         # The default gives up after a hundred tries; a worker must outlive any outage of Redis.
