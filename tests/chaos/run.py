@@ -12,8 +12,8 @@ from pathlib import Path
 from shared import failpoints
 from tests.chaos import breaking, checker, customer, history, load, rig, schedule
 
-JOBS_PER_SECOND = 7.0
-SECONDS_PER_FAULT = 6.0
+JOBS_PER_SECOND = 7.5
+SECONDS_PER_FAULT = 4.0
 SETTLE_SECONDS = 240.0
 
 
