@@ -158,4 +158,6 @@ def _open(body: bytes, kind: str) -> None:
             picture.load()
     else:
         with av.open(io.BytesIO(body), "r") as film:
-            next(film.decode(video=0))
+            frames = film.decode(video=0)
+            next(frames)
+            next(frames)  # a picture opens as a film, too: one of a single frame

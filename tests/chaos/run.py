@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from shared import failpoints
-from tests.chaos import breaking, checker, customer, history, load, rig, schedule
+from tests.chaos import breaking, checker, customer, history, load, proxy, rig, schedule
 
 JOBS_PER_SECOND = 7.5
 SECONDS_PER_FAULT = 4.0
@@ -29,6 +29,7 @@ class Plan:
     settle_seconds: float = SETTLE_SECONDS
     commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    toxics: Mapping[str, proxy.Toxic] = field(default_factory=dict)  # on a line for the whole storm
     orders: Sequence[load.Order] | None = None
     keep: Path | None = None
 
@@ -99,6 +100,8 @@ async def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
 
 
 async def _storm(plan: Plan, buyer: customer.Customer, breaker: breaking.Breaker, broken: rig.Rig) -> None:
+    for name, toxic in plan.toxics.items():
+        broken.lines[name].poison(toxic)
     async with buyer.watching(), asyncio.TaskGroup() as group:
         group.create_task(buyer.buy(plan.load()))
         group.create_task(breaker.run(plan.schedule()))
