@@ -88,7 +88,8 @@ class Breaker:
         dice = random.Random(fault.seed)  # noqa: S311 - a test's dice
         rates = {name: dice.uniform(0, 0.3) for name in ("drop_rate", "error_rate", "garbage_rate", "cut_rate")}
         status = dice.choice([500, 502, 503, 429])
-        async with httpx.AsyncClient(base_url=self._stack.env["GENQUEUE_SANDBOX_URL"], trust_env=False) as client:
+        url = self._stack.env["GENQUEUE_SANDBOX_URL"]
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             await client.post("/faults", json={**rates, "status": status, "seed": fault.seed})
             await proxy.pause(fault.seconds)
             await client.delete("/faults")

@@ -9,6 +9,7 @@ from tests.chaos import customer, history, load
 OVER = frozenset({"refused", "failed", "not_sent", "overdue", "cancelled", "in_doubt"})
 SAID_NOT_ACCEPTED = frozenset({"intended", "not_sent", "refused"})
 TRIES_PER_ENDPOINT = 3
+SHOWN = 500
 RETRYABLE = frozenset({"throttled", "unavailable", "in_doubt"})
 
 
@@ -67,7 +68,7 @@ def _check_unchanged(verdict: Verdict, first: load.Json | None, last: load.Json)
     differing = sorted(name for name in first if first[name] != last.get(name))
     if differing:
         shown = ", ".join(f"{name}: {first[name]!r} then {last.get(name)!r}" for name in differing)
-        verdict.changed.append(f"{last['id']} changed after it was {first['status']}: {shown}")
+        verdict.changed.append(f"{last['id']} changed after it was {first['status']}: {shown[:SHOWN]}")
 
 
 def _paid_twice(job: load.Json, bought: dict[int, list[history.Ask]]) -> Iterator[str]:

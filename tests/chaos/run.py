@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from shared import failpoints
@@ -26,6 +26,8 @@ class Plan:
     jobs: int
     faults: int
     kinds: Sequence[schedule.Kind] = tuple(schedule.Kind)
+    victims: Sequence[str] = tuple(f"worker-{number}" for number in range(1, rig.WORKERS + 1))
+    stretch: float = 1.0  # how much longer than usual a fault lasts
     settle_seconds: float = SETTLE_SECONDS
     commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -49,8 +51,8 @@ class Plan:
 
     def schedule(self) -> list[schedule.Fault]:
         """What breaks."""
-        names = [f"worker-{number}" for number in range(1, rig.WORKERS + 1)]
-        return schedule.plan(self.seed, self.faults, self.seconds, names, self.kinds)
+        made = schedule.plan(self.seed, self.faults, self.seconds, self.victims, self.kinds)
+        return [replace(fault, seconds=fault.seconds * self.stretch) for fault in made]
 
 
 @dataclass(frozen=True, slots=True)

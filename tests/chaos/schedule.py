@@ -79,11 +79,11 @@ TARGETS: Mapping[Kind, str] = {
     Kind.PROVIDER_LINE: "provider",
     Kind.BROKER_LINE: "broker",
     Kind.DATABASE_LINE: "database",
-    Kind.PROVIDER_FAULTS: "provider-faults",
+    Kind.PROVIDER_FAULTS: "sandbox",
     Kind.FAILPOINT: "failpoints",
 }
 SECONDS: Mapping[Kind, tuple[float, float]] = {
-    Kind.PAUSE_WORKER: (5.0, 9.0),
+    Kind.PAUSE_WORKER: (5.0, 11.0),
     Kind.PAUSE_POSTGRES: (1.0, 5.0),
     Kind.FLUSH_REDIS: (0.0, 0.0),
     Kind.STOP_WORKER: (0.0, 1.0),
