@@ -52,6 +52,7 @@ class Parts:
     async def start(self) -> None:
         """Begin what runs beside the requests. Needs no server to be up."""
         self.changes.start()
+        self.news.start()
         self.hints.start()
 
     async def close(self) -> None:
@@ -71,7 +72,7 @@ def build(configured: settings.Settings) -> Parts:
     """
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api")
-    store = objects.Objects(_location(configured))
+    store = objects.Objects(bucket.location_of(configured))
     return Parts(
         settings=configured,
         keys=auth.Keys(configured.admin_key.get_secret_value()),
@@ -82,17 +83,6 @@ def build(configured: settings.Settings) -> Parts:
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
         health=health.Health(db, store, redis_url),
-    )
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
     )
 
 

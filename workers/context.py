@@ -10,7 +10,7 @@ from shared.outbound import addresses, clients, downloads
 from shared.providers import absent, base, registry
 from shared.queues import hints, live
 from shared.storage import bucket, objects
-from workers import hand
+from workers import hand, lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Context:
     hints: hints.Hints
     news: live.News
     hand: hand.Hand
+    lease: lease.Lease
     stopping: asyncio.Event
 
     def adapter(self, provider: str, credential: int) -> base.Adapter:
@@ -49,7 +50,7 @@ def open_context(configured: settings.Settings) -> Context:
         process_id=ids.new(ids.Prefix.PROCESS),
         settings=configured,
         db=engine.Database(url, configured.database_pool_size, "worker"),
-        store=objects.Objects(_location(configured)),
+        store=objects.Objects(bucket.location_of(configured)),
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
         downloader=downloads.Downloader(
@@ -61,18 +62,9 @@ def open_context(configured: settings.Settings) -> Context:
         hints=hints.Hints(url),
         news=live.News(configured.redis_url.get_secret_value()),
         hand=hand.Hand(),
+        lease=lease.Lease(configured.lease_seconds),
         stopping=asyncio.Event(),
     )
     opened.hints.start()
+    opened.news.start()
     return opened
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
-    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from datetime import timedelta
 
 import structlog
@@ -62,7 +63,9 @@ class Process:
         opened.store.close()
 
     async def _beat(self) -> None:
+        begun = time.monotonic()
         await claims.heartbeat(self.at.db, self.at.process_id, NAME, self._settings.lease_seconds)
+        self.at.lease.renew(begun)
 
     async def _give_back_strays(self) -> None:
         strays = self.at.hand.strays(await claims.held(self.at.db, self.at.process_id))

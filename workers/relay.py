@@ -46,6 +46,7 @@ class Relay:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._for_ever(self._ring, self._pause), name="ring")
                 group.create_task(self._for_ever(self._sweep, self._rest), name="sweep")
+                group.create_task(self._for_ever(self._bells.send_canaries, self._rest_long), name="canaries")
                 group.create_task(self._listen(), name="listen")
         finally:
             self._bells.close()
@@ -86,6 +87,9 @@ class Relay:
 
     async def _rest(self) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _rest_long(self) -> None:
+        await asyncio.sleep(doorbells.CANARY_SECONDS)
 
     async def _for_ever(self, work: doorbells.Work, pause: doorbells.Work) -> None:
         while True:

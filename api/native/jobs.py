@@ -126,7 +126,7 @@ async def cancel_job(
     if view.job.status not in states.TERMINAL:
         response.status_code = 202
         given.hints.give()
-    await given.news.tell(job_id)
+    given.news.tell(job_id)
     return answers.job(given, view)
 
 

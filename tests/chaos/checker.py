@@ -83,8 +83,17 @@ def _paid_twice(job: load.Json, bought: dict[int, list[history.Ask]]) -> Iterato
         elif attempt["status"] in SAID_NOT_ACCEPTED:
             yield f"{job['id']}.{number} was accepted, and the attempt says {attempt['status']}"
     for number, attempt in attempts.items():
-        if number < len(attempts) and attempt["status"] not in OVER:
+        if number < len(attempts) and not _was_over(attempt, attempts[number + 1]):
             yield f"{job['id']}.{number} is {attempt['status']}, and another attempt was made after it"
+    if sum(attempt["status"] == "succeeded" for attempt in attempts.values()) > 1:
+        yield f"{job['id']} has more than one attempt that succeeded"
+
+
+def _was_over(attempt: load.Json, following: load.Json) -> bool:
+    """One that was given up as stuck may still finish, after its successor was made, and win."""
+    if attempt["status"] == "succeeded":
+        return str(attempt["finished_at"]) >= str(following["created_at"])
+    return attempt["status"] in OVER
 
 
 def _unordered(story: history.History) -> Iterator[str]:

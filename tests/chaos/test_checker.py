@@ -20,6 +20,8 @@ def attempt(number: int = 1, status: str = "succeeded", **values: Any) -> load.J
         "provider": "sandbox-plain",
         "status": status,
         "fault": None,
+        "created_at": f"2026-01-01T00:00:0{number}Z",
+        "finished_at": f"2026-01-01T00:00:0{number}Z",
         **values,
     }
 
@@ -96,6 +98,13 @@ def test_a_second_payment_is_seen(job: load.Json, asks: list[history.Ask]) -> No
 def test_a_recorded_reason_excuses_another_attempt(status: str) -> None:
     job = view(attempt(status=status), attempt(2))
     assert checker.check(story(job, ask(1), ask(2))).breaches == []
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_stuck_attempt_may_win_after_its_successor_was_made_but_not_both(twice: bool) -> None:
+    late = attempt(finished_at="2026-01-01T00:00:09Z")
+    job = view(late, attempt(2, status="succeeded" if twice else "overdue"))
+    assert bool(checker.check(story(job, ask(1), ask(2))).paid_twice) is twice
 
 
 def test_a_repeat_under_the_same_key_is_one_payment() -> None:

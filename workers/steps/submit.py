@@ -58,9 +58,12 @@ async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Cand
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
-    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile."""
-    if clock.now() >= _leave_by(attempt):  # we, or Postgres, stood still for a while; it counts for nothing
-        await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, None, clock.now())
+    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile.
+    Frozen since the commit, a process must not send what its successor has settled: then nothing is sent, and
+    LostClaimError is raised if the job is another's now.
+    """
+    if not at.lease.holds() or clock.now() >= _leave_by(attempt):
+        await _give_back_unsent(at, claim, attempt)
         return
     adapter = at.adapter(attempt.provider, attempt.credential)
     with clients.leaving_by(_leave_by(attempt)):
@@ -96,6 +99,16 @@ async def record(
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.NOT_SENT, outcome.fault, now)
         case base.Unknown():
             await settle.after_silence(at, claim, attempt, outcome.message)
+
+
+async def _give_back_unsent(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
+    """We, or Postgres, stood still for too long. It is no failure of the provider, so it has no fault. Of a repeat
+    under the same key nothing new is known.
+    """
+    if attempt.ask_count > 1:
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now())
+        return
+    await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, None, clock.now())
 
 
 def _leave_by(attempt: attempts.Attempt) -> datetime:

@@ -45,7 +45,7 @@ async def client(database: engine.Database, configured: settings.Settings) -> As
 
 @pytest.fixture
 def serve() -> steps.Serve:
-    """An app with settings of the test's own: `async with serve(settings) as client`."""
+    """A context manager that serves an app with settings of the test's own."""
     return serving
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.integration.api import steps
+
 VIDEO = {"model": "sandbox/video", "prompt": "A paper boat"}
 TEXT = {"model": "sandbox/text", "prompt": "Name a river"}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}}
@@ -57,7 +59,6 @@ BODIES: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("videos", VIDEO | {"provider": {"only": ["nobody"]}}, "no_endpoints", None),
 ]
 WITH_ACCEPTED = {"unknown_field", "wrong_kind"}
-from tests.integration.api import steps
 
 
 @pytest.mark.parametrize(("kind", "body", "code", "param"), BODIES)
@@ -152,7 +153,9 @@ async def test_what_is_not_declared_as_json_is_415(
 async def test_a_bad_idempotency_key_is_refused(
     client: httpx.AsyncClient, count: steps.Count, key: str | bytes
 ) -> None:
-    answer = await client.post("/v1/videos", json=VIDEO, headers={"Idempotency-Key": key})
+    answer = await client.post(
+        "/v1/videos", json=VIDEO, headers=[(b"Idempotency-Key", key if isinstance(key, bytes) else key.encode())]
+    )
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Idempotency-Key")
     assert await count() == 0
 

@@ -3,21 +3,20 @@
 import httpx
 import pytest
 
-from shared import clock, ids
+from shared import clock, ids, settings
 from shared.catalog import shelf
 from shared.db import attempts as attempt_rows
 from shared.db import engine
 from shared.domain import attempts, requests, states
 from shared.providers import registry
 from shared.services import acceptance
-from shared.settings import SHIPPED_CATALOG
 from shared.storage import objects as storage
 from shared.storage import troubles
 from tests.integration.api import steps
 
 
 async def foreign_job(database: engine.Database) -> str:
-    catalog = shelf.Shelf(SHIPPED_CATALOG, registry.ADAPTERS).current
+    catalog = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ADAPTERS).current
     request = requests.VideoRequest(model="sandbox/video", prompt="Theirs", priority=9)
     new = acceptance.NewRequest("ten_00000000000000000000000001", states.Kind.VIDEO, request, 60)
     receipt = await acceptance.accept(database, catalog, registry.usable(catalog, frozenset()), new, clock.now())

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from shared import settings
 from shared.db import engine
+from tests.integration.api import steps
 
 VIDEO = {"model": "sandbox/video", "prompt": "a very secret prompt"}
 NOWHERE = pydantic.SecretStr("postgresql+asyncpg://nobody:nothing@127.0.0.1:1/none")
-from tests.integration.api import steps
 
 
 async def test_without_the_database_it_is_503_and_come_back(serve: steps.Serve, configured: settings.Settings) -> None:

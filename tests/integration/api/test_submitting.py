@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from shared import settings
+from tests.integration.api import steps
 
 VIDEO = {"model": "sandbox/video", "prompt": "A paper boat", "duration": 2}
-from tests.integration.api import steps
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import random
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import psutil
 import pytest
@@ -127,6 +129,32 @@ async def test_a_cancelled_upload_leaves_nothing(store: objects.Objects, peek: c
         await task
     assert await peek.open_uploads("cancelled/") == []
     assert await peek.keys("cancelled/") == []
+
+
+async def test_the_abort_comes_after_the_parts_on_the_line(
+    store: objects.Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that lands after the abort would lie in the bucket, paid for and seen by nobody."""
+    ends: list[str] = []
+    aborted, client = threading.Event(), store._bucket.client  # noqa: SLF001
+    send, abort = client.upload_part, client.abort_multipart_upload
+
+    def slow_part(**arguments: Any) -> Any:
+        aborted.wait(0.3)  # a wrong abort comes at once; a right one never comes before we return
+        answer = send(**arguments)
+        ends.append("part")
+        return answer
+
+    def noted_abort(**arguments: Any) -> Any:
+        aborted.set()
+        ends.append("abort")
+        return abort(**arguments)
+
+    monkeypatch.setattr(client, "upload_part", slow_part)
+    monkeypatch.setattr(client, "abort_multipart_upload", noted_abort)
+    with pytest.raises(troubles.TooBigError):
+        await store.put_stream("late/object", pieces(30 * MEBIBYTE), "video/mp4", 17 * MEBIBYTE)
+    assert ends == ["part", "part", "abort"]
 
 
 async def test_at_most_two_parts_are_on_the_line(store: objects.Objects, monkeypatch: pytest.MonkeyPatch) -> None:

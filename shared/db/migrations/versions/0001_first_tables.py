@@ -1,4 +1,4 @@
-"""first_tables"""
+"""The first tables: jobs and requests, attempts, outputs, events, processes, canaries, tenants."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _canaries()
     _idempotency()
     _jobs()
     _jobs_indexes()
@@ -38,8 +39,18 @@ def downgrade() -> None:
         "processes",
         "jobs",
         "idempotency",
+        "canaries",
     ):
         op.drop_table(table)
+
+
+def _canaries() -> None:
+    op.create_table(
+        "canaries",
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("sung_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("queue", name=op.f("pk_canaries")),
+    )
 
 
 def _idempotency() -> None:
@@ -126,7 +137,7 @@ def _jobs_more_indexes() -> None:
     op.create_index(
         "ix_jobs_queued",
         "jobs",
-        [sa.literal_column("priority DESC"), "id"],
+        ["tenant_id", sa.literal_column("priority DESC"), "id"],
         unique=False,
         postgresql_where=sa.text("status = 'queued'"),
     )
