@@ -27,7 +27,7 @@ class AwayError(ApiError):
 
 _while_away = tenacity.retry(
     retry=tenacity.retry_if_exception_type((AwayError, httpx.TransportError)),
-    wait=tenacity.wait_exponential_jitter(initial=0.2, max=5),
+    wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=5),
     stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
     reraise=True,
 )
