@@ -5,11 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.domain import attempts, faults, jobs, outputs, states
+from shared.domain import attempts, deliveries, events, faults, jobs, outputs, receivers, signing, states, tries
 
 Row = sa.Row[Any] | sa.RowMapping
 
 _JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))
+_EVENT_FIELDS = tuple(field.name for field in fields(events.Event))
+_DELIVERY_FIELDS = tuple(field.name for field in fields(deliveries.Delivery))
+_RECEIVER_FIELDS = tuple(field.name for field in fields(receivers.Receiver))
 
 
 def job(row: Row) -> jobs.Job:
@@ -38,6 +41,50 @@ def output(row: Row) -> outputs.Output:
     values = _mapping(row)
     values["variant"] = outputs.Variant(values["variant"])
     return outputs.Output(**values)
+
+
+def event(row: Row) -> events.Event:
+    """An event from a row of `events`."""
+    values = {name: _mapping(row)[name] for name in _EVENT_FIELDS}
+    return events.Event(**values | {"type": events.EventType(values["type"])})
+
+
+def event_values(value: events.Event) -> dict[str, Any]:
+    """The columns of an event."""
+    return {name: getattr(value, name) for name in _EVENT_FIELDS}
+
+
+def delivery(row: Row) -> deliveries.Delivery:
+    """A delivery from a row of `deliveries` with `event_type` and `subject_id` of its event."""
+    values = {name: _mapping(row)[name] for name in _DELIVERY_FIELDS}
+    values["event_type"] = events.EventType(values["event_type"])
+    values["status"] = deliveries.DeliveryStatus(values["status"])
+    values["trigger"] = tries.Trigger(values["trigger"])
+    return deliveries.Delivery(**values)
+
+
+def tried(row: Row) -> tries.Try:
+    """A try from a row of `tries`."""
+    values = _mapping(row)
+    values["trigger"] = tries.Trigger(values["trigger"])
+    values["response_head"] = bytes(values["response_head"])
+    return tries.Try(**values)
+
+
+def receiver(row: Row) -> receivers.Receiver:
+    """A receiver from a row of `receivers`."""
+    values = {name: _mapping(row)[name] for name in _RECEIVER_FIELDS}
+    named = values["events"]
+    values["events"] = None if named is None else tuple(events.EventType(name) for name in named)
+    values["header_names"] = tuple(values["header_names"])
+    reason = values["disabled_reason"]
+    values["disabled_reason"] = receivers.DisabledReason(reason) if reason else None
+    return receivers.Receiver(**values)
+
+
+def signing_key(row: Row) -> signing.SigningKey:
+    """A signing key from a row of `signing_keys`."""
+    return signing.SigningKey(**_mapping(row))
 
 
 def source(value: outputs.Source) -> dict[str, Any]:

@@ -43,9 +43,7 @@ async def complete(
             progress=100,
             cost_micros=spent,
         )
-        await events.append(
-            connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {"outputs": len(stored)}
-        )
+        await events.append(connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
         return ended
 
 
@@ -74,8 +72,7 @@ async def end(
             billed=ending.billed,
             cost_micros=spent,
         )
-        data = {"code": ending.error_code, "message": ending.error_message, "billed": ending.billed}
-        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, data)
+        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, {})
         return ended
 
 
