@@ -2,19 +2,47 @@
 
 import contextvars
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 
 import aiohttp
 import httpx
 import httpx_aiohttp
 from aiohttp import abc
 
+from shared import clock
 from shared.outbound import targets
 
 CONNECT_SECONDS = 5.0
 
 # Who wants to know which addresses were dialled puts a list here; aiohttp's own tasks inherit it.
 dialled: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("dialled", default=None)
+
+
+class TooLateError(aiohttp.ConnectionTimeoutError):
+    """The time in which the request had to leave was over; not a byte of it was sent."""
+
+
+_leave_by: contextvars.ContextVar[datetime | None] = contextvars.ContextVar("leave_by", default=None)
+
+
+@contextmanager
+def leaving_by(moment: datetime) -> Iterator[None]:
+    """Requests made in the block leave before `moment`, or not at all. Looked at after the connection is made and
+    just before the first byte: a process may be frozen anywhere, and wake up when others have drawn conclusions.
+    """
+    token = _leave_by.set(moment)
+    try:
+        yield
+    finally:
+        _leave_by.reset(token)
+
+
+async def _check_the_time(*_: object) -> None:
+    moment = _leave_by.get()
+    if moment is not None and clock.now() >= moment:
+        raise TooLateError
 
 
 def provider_client(*, keep_alive: bool = True) -> httpx.AsyncClient:
@@ -69,11 +97,16 @@ def _result(host: str, port: int, address: str) -> abc.ResolveResult:
 
 
 def _client(connector: Callable[[], aiohttp.TCPConnector]) -> httpx.AsyncClient:
+    trace = aiohttp.TraceConfig()
+    # In spite of its name aiohttp 3 calls it before it writes the headers.
+    trace.on_request_headers_sent.append(_check_the_time)
+
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector(),
             auto_decompress=False,
             trust_env=False,
+            trace_configs=[trace],
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         )

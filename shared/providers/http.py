@@ -65,7 +65,7 @@ async def send(
                 content = await _read_capped(response)
             finally:
                 await response.aclose()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, aiohttp.ClientError) as error:  # the transport lets some of aiohttp's own through
         return NeverSent(_name(error)) if _never_sent(error) else Lost(_name(error))
     except TimeoutError:
         return Lost(f"no answer within {seconds:g} s")
@@ -74,11 +74,11 @@ async def send(
     return Reply(response.status_code, response.headers, _object(content))
 
 
-def _never_sent(error: httpx.HTTPError) -> bool:
+def _never_sent(error: Exception) -> bool:
     """httpx-aiohttp 0.2.0 reports a connection cut in mid-answer (ServerDisconnectedError) as ConnectTimeout, so
     httpx's class cannot tell doubt from safety; the aiohttp error beneath it can.
     """
-    cause = error.__cause__
+    cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__
     if isinstance(cause, aiohttp.ClientError):
         return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
     return isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol)
@@ -103,7 +103,7 @@ def _object(content: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _name(error: httpx.HTTPError) -> str:
+def _name(error: Exception) -> str:
     return type(error.__cause__ or error).__name__
 
 

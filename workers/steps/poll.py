@@ -21,6 +21,8 @@ _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 async def poll_due(at: context.Context) -> int:
     """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
+    if not at.lease.holds():
+        return 0
     due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
     failpoints.reach(failpoints.Failpoint.CLAIMED)
     with at.hand.holding({item.job.id: item.job.fence for item in due}):
