@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared import clock, errors
+from shared import clock, errors, settings
 from shared.db import events as rows
+from shared.db import schema
 from shared.domain import events
 from shared.queues import live
 from shared.services import events as services
@@ -78,6 +79,18 @@ async def test_whoever_reads_on_while_many_write_sees_every_event_once(
 async def write(bench: conftest.Bench, job_id: str) -> None:
     for _ in range(10):
         await bench.happen(job_id, Kind.JOB_PROGRESS)
+
+
+async def test_events_of_a_restored_dump_are_read_before_what_happens_next(
+    bench: conftest.Bench, following: Following, configured: settings.Settings
+) -> None:
+    job_id = await bench.job()
+    async with bench.db.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE events SET xact = xact + 1000000")
+    assert (await following.page(None)).events == ()
+    await schema.upgrade(configured.database_url.get_secret_value())
+    started = await bench.happen(job_id, Kind.JOB_STARTED)
+    assert [event.sequence for event in (await following.page(None)).events] == [1, started.sequence]
 
 
 async def test_a_cursor_that_is_kept_no_longer_is_told_so(bench: conftest.Bench, following: Following) -> None:
