@@ -159,5 +159,7 @@ async def _write_without_fence(connection: engine.Connection, job: jobs.Job, **v
 def test_the_machine_finds_a_missing_fence(run: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test above can fail."""
     monkeypatch.setattr(claim_rows, "write", _write_without_fence)
-    with pytest.raises(Exception, match=r"assert|may not become|duplicate key|unique"):
+    # Ids and clocks differ when Hypothesis repeats what it found, so it may also call its finding flaky.
+    found = (AssertionError, sa.exc.IntegrityError, attempt_rows.StaleAttemptError, hypothesis.errors.FlakyFailure)
+    with pytest.raises(found):
         run(200)
