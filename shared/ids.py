@@ -22,6 +22,8 @@ class Prefix(StrEnum):
     RECEIVER = "rcv"
     DELIVERY = "dlv"
     LEDGER = "led"
+    BUDGET = "bud"
+    AUDIT = "aud"
 
 
 # Crockford base 32 in lower case: 26 characters, no i, l, o or u.
