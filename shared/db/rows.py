@@ -19,6 +19,7 @@ def job(row: Row) -> jobs.Job:
     values["status"] = states.JobStatus(values["status"])
     values["step"] = states.Step(values["step"])
     values["on_doubt"] = states.OnDoubt(values["on_doubt"])
+    values["budget_ids"] = tuple(values["budget_ids"])
     values["billed"] = states.Billed(values["billed"]) if values["billed"] else None
     return jobs.Job(**values)
 

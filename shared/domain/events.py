@@ -16,6 +16,7 @@ class EventType(StrEnum):
     JOB_FAILED = "job.failed"
     JOB_CANCELLED = "job.cancelled"
     JOB_EXPIRED = "job.expired"
+    BUDGET_THRESHOLD = "budget.threshold"
 
 
 @dataclass(frozen=True, slots=True)

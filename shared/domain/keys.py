@@ -46,7 +46,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row of `keys`, without its secret. `hint` is the beginning, enough to tell keys apart."""
+    """A row of `keys`, without its secret. `hint` is the beginning, enough to tell keys apart. Until
+    `previous_until_at` the secret from before the last rotation works as well.
+    """
 
     id: str
     tenant_id: str
@@ -60,7 +62,7 @@ class Key:
     expires_at: datetime | None = None
     disabled_at: datetime | None = None
     last_used_at: datetime | None = None
-    rotated_from: str | None = None
+    previous_until_at: datetime | None = None
 
     def is_usable(self, now: datetime) -> bool:
         """Whether it opens anything at this moment."""

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain import states
 
+SANDBOX = "sandbox"
+
 Slug = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w./:@-]+$")]
 
 
@@ -110,3 +112,7 @@ class Catalog(Entry):
 
     providers: dict[str, Provider]
     models: dict[str, Model]
+
+    def sandboxes(self) -> frozenset[str]:
+        """The providers that are sandboxes: all that a test key may reach."""
+        return frozenset(name for name, provider in self.providers.items() if provider.adapter == SANDBOX)

@@ -35,6 +35,19 @@ def actual(
     return _price(endpoint, request, amounts)
 
 
+def snapshot(endpoint: models.Endpoint, request: requests.AnyRequest) -> dict[str, str]:
+    """Today's price by unit, for this request at this endpoint: what the job will be charged by, whatever the
+    catalog says when it ends.
+    """
+    return {unit.value: format(usd, "f") for unit in models.Unit if (usd := _unit_price(endpoint, unit, request))}
+
+
+def at_prices(endpoint: models.Endpoint, prices: dict[str, str]) -> models.Endpoint:
+    """The endpoint as it was when the snapshot was taken."""
+    frozen = tuple(models.Price(unit=models.Unit(unit), usd=Decimal(usd)) for unit, usd in prices.items())
+    return endpoint.model_copy(update={"prices": frozen})
+
+
 def default_seconds(model: models.Model) -> int:
     """How long a video is when the caller does not say: the model's first duration."""
     return model.durations[0] if model.durations else DEFAULT_SECONDS

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from shared.domain import models, pricing, requests
 
@@ -44,11 +45,15 @@ class Route:
 _Filter = tuple[str, Callable[[Candidate], bool]]
 
 
-def decide(request: requests.AnyRequest, catalog: models.Catalog, usable_providers: frozenset[str]) -> Route:
-    """Order the endpoints of `model`, then of each of `models`. Models the catalog no longer has are left out."""
+def decide(
+    request: requests.AnyRequest, catalog: models.Catalog, usable_providers: frozenset[str], spent_micros: int = 0
+) -> Route:
+    """Order the endpoints of `model`, then of each of `models`. Models the catalog no longer has are left out.
+    `spent_micros`: what the job's attempts have cost so far, for its `max_cost`.
+    """
     kept: list[Candidate] = []
     excluded: list[Excluded] = []
-    filters = _filters(request, usable_providers)
+    filters = _filters(request, usable_providers, spent_micros)
     for slug in request.asked_models():
         of_model: list[Candidate] = []
         for candidate in _offers(slug, request, catalog):
@@ -72,8 +77,9 @@ def _offers(slug: str, request: requests.AnyRequest, catalog: models.Catalog) ->
             yield Candidate(model, endpoint, catalog.providers[endpoint.provider], price)
 
 
-def _filters(request: requests.AnyRequest, usable_providers: frozenset[str]) -> Sequence[_Filter]:
+def _filters(request: requests.AnyRequest, usable_providers: frozenset[str], spent_micros: int) -> Sequence[_Filter]:
     options = request.provider
+    left_micros = None if request.max_cost is None else pricing.to_micros(Decimal(str(request.max_cost))) - spent_micros
     return (
         ("disabled", lambda c: c.endpoint.enabled),
         ("no_credentials", lambda c: c.provider.name in usable_providers),
@@ -81,6 +87,7 @@ def _filters(request: requests.AnyRequest, usable_providers: frozenset[str]) -> 
         ("ignore", lambda c: c.provider.name not in (options.ignore or ())),
         ("data_collection", lambda c: options.data_collection == "allow" or not c.endpoint.policy.trains),
         ("zdr", lambda c: not options.zdr or c.endpoint.policy.zdr),
+        ("max_cost", lambda c: left_micros is None or c.estimate_micros <= left_micros),
     )
 
 

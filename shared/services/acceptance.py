@@ -1,24 +1,45 @@
 """Accepting a request: everything that can be refused is refused here, before anything is stored or spent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared import errors, ids
-from shared.db import acceptance, engine
+from shared.db import acceptance, budgets, engine, ledger
 from shared.db import jobs as job_rows
-from shared.domain import doubts, jobs, models, names, requests, requirements, routing, states
+from shared.domain import doubts, jobs, keys, models, names, pricing, requests, requirements, routing, states, tenants
+from shared.services import idempotency, limits, reservations
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose request it is: the tenant, the key, and what both are held to."""
+
+    tenant_id: str
+    key_id: str
+    mode: keys.Mode = keys.Mode.LIVE
+    limits: keys.Limits = field(default_factory=keys.Limits)
+    retention_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say about every request."""
+
+    default_deadline_seconds: int
+    retention_seconds: int = 0
+    max_queue_length: int = 0
+    max_queue_age_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A validated body, with who sent it. `fingerprint` goes with `idempotency_key`."""
+    """A validated body, with who sent it."""
 
-    tenant_id: str
+    sender: Sender
     kind: states.Kind
     request: requests.AnyRequest
-    default_deadline_seconds: int
-    idempotency_key: str | None = None
-    fingerprint: str | None = None
+    rules: Rules
+    once: idempotency.Once | None = None
     rerun_of: str | None = None
 
 
@@ -37,23 +58,31 @@ async def accept(
     new: NewRequest,
     now: datetime,
 ) -> Receipt:
-    """Store a job with its request and first event in ONE transaction and answer it. Commits.
+    """Store a job with its request, first event and reserved money in ONE transaction and answer it. Commits.
 
     May be repeated with the same idempotency key: that answers the first job (promise P8). Raises
-    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, IdempotencyMismatchError; then
-    nothing is stored.
+    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenError,
+    IdempotencyMismatchError, IdempotencyInFlightError, BudgetExceededError, RateLimitedError; then nothing is stored.
     """
     _check_models(catalog, new)
-    route = routing.decide(new.request, catalog, usable_providers)
-    if not route.candidates:
-        raise errors.NoEndpointsError(details=_funnel(route))
-    job = _new_job(new, route, now)
+    job = _new_job(new, _route(catalog, usable_providers, new), now)
     async with db.transaction() as connection:
-        if new.idempotency_key is not None:
-            before = await acceptance.remember(connection, job, new.idempotency_key, new.fingerprint or "")
-            if before is not None:
-                return await _replay(connection, new, before)
-        return Receipt(await acceptance.insert_job(connection, job), replayed=False)
+        before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
+        if before is not None:
+            return await _replay(connection, new, before)
+        return Receipt(await insert(connection, new.sender, job, now), replayed=False)
+
+
+async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob, now: datetime) -> jobs.Job:
+    """Insert the job with all that goes with it. The budgets come last: their rows are the busiest, and stay locked
+    until the commit. Raises BudgetExceededError, RateLimitedError.
+    """
+    await limits.check_queued(connection, sender.key_id, sender.limits, adding=1)
+    needed = await budgets.of_caller(connection, sender.tenant_id, sender.key_id) if job.estimate_micros else []
+    made = await acceptance.insert_job(connection, replace(job, budget_ids=tuple(budget.id for budget in needed)))
+    await ledger.hold(connection, made, now)
+    await reservations.reserve(connection, needed, job.estimate_micros, now)
+    return made
 
 
 def _check_models(catalog: models.Catalog, new: NewRequest) -> None:
@@ -63,6 +92,8 @@ def _check_models(catalog: models.Catalog, new: NewRequest) -> None:
         if model is None:
             raise unknown_model(catalog, slug, param)
         requirements.check(model, new.kind, new.request, param)
+        if new.sender.mode is keys.Mode.TEST and not _is_sandboxed(catalog, model):
+            raise _not_for_tests(catalog, new.kind, param)
 
 
 def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.UnknownModelError:
@@ -71,32 +102,57 @@ def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.Unkn
     return errors.UnknownModelError(f"No model is called {slug!r}.", param=param, accepted=near)
 
 
+def _is_sandboxed(catalog: models.Catalog, model: models.Model) -> bool:
+    return any(endpoint.provider in catalog.sandboxes() for endpoint in model.endpoints)
+
+
+def _not_for_tests(catalog: models.Catalog, kind: states.Kind, param: str) -> errors.ForbiddenError:
+    known = sorted(m.id for m in catalog.models.values() if m.kind is kind and _is_sandboxed(catalog, m))
+    return errors.ForbiddenError("A test key reaches sandbox models only.", param=param, accepted=known[:20])
+
+
+def _route(catalog: models.Catalog, usable_providers: frozenset[str], new: NewRequest) -> routing.Route:
+    is_test = new.sender.mode is keys.Mode.TEST
+    route = routing.decide(new.request, catalog, usable_providers & catalog.sandboxes() if is_test else usable_providers)
+    if not route.candidates:
+        raise errors.NoEndpointsError(details=_funnel(route))
+    return route
+
+
 def _funnel(route: routing.Route) -> dict[str, object]:
     return {"excluded": [{"endpoint": item.endpoint, "reason": item.reason} for item in route.excluded]}
 
 
 def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJob:
-    seconds = new.request.deadline_seconds or new.default_deadline_seconds
+    sender, request = new.sender, new.request
+    is_test = sender.mode is keys.Mode.TEST
+    seconds = request.deadline_seconds or new.rules.default_deadline_seconds
     return jobs.NewJob(
         id=ids.new(ids.Prefix.JOB),
-        tenant_id=new.tenant_id,
+        tenant_id=sender.tenant_id,
+        key_id=sender.key_id,
         kind=new.kind,
-        model=new.request.model,
-        priority=new.request.priority,
-        on_doubt=doubts.on_doubt(new.kind, new.request),
+        model=request.model,
+        priority=request.priority,
+        on_doubt=doubts.on_doubt(new.kind, request),
         created_at=now,
         deadline_at=now + timedelta(seconds=seconds),
-        metadata=new.request.metadata,
-        estimate_micros=route.dearest_micros(),
-        request=requests.store(new.request),
+        metadata=request.metadata,
+        estimate_micros=0 if is_test else route.dearest_micros(),
+        request=requests.store(request),
+        prices={c.name: pricing.snapshot(c.endpoint, request) for c in route.candidates},
         rerun_of=new.rerun_of,
+        is_test=is_test,
+        store=request.store,
+        retention_seconds=tenants.retention_seconds(
+            request.retention_seconds, sender.retention_seconds, new.rules.retention_seconds
+        ),
     )
 
 
-async def _replay(connection: engine.Connection, new: NewRequest, before: acceptance.Remembered) -> Receipt:
-    if before.fingerprint != new.fingerprint:
-        raise errors.IdempotencyMismatchError(param="Idempotency-Key")
-    job = await job_rows.get(connection, new.tenant_id, before.job_id)
+async def _replay(connection: engine.Connection, new: NewRequest, job_id: str) -> Receipt:
+    """The first answer again, word for word: what the job has become since, its polling URL tells."""
+    job = await job_rows.get(connection, new.sender.tenant_id, job_id)
     if job is None:
         raise errors.NotFoundError
-    return Receipt(job, replayed=True)
+    return Receipt(replace(job, status=states.JobStatus.QUEUED), replayed=True)

@@ -25,7 +25,9 @@ keys = sa.Table(
     sa.Column("disabled_at", metadata.Moment),
     # Written once a minute at most.
     sa.Column("last_used_at", metadata.Moment),
-    sa.Column("rotated_from", sa.Text),
+    # The secret before the last rotation: id, budgets and usage stay the key's.
+    sa.Column("previous_digest", sa.Text, unique=True),
+    sa.Column("previous_until_at", metadata.Moment),
 )
 
 sa.Index("ix_keys_tenant", keys.c.tenant_id, keys.c.id)
