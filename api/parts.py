@@ -11,10 +11,12 @@ from api import auth
 from shared import settings
 from shared.catalog import shelf
 from shared.db import engine
+from shared.db import keys as key_rows
 from shared.domain import models
 from shared.providers import registry
-from shared.queues import hints, live
-from shared.services import health
+from shared.queues import hints, live, notices
+from shared.queues import limits as rates
+from shared.services import acceptance, admission, health
 from shared.storage import bucket, objects
 
 CLOSE_SECONDS = 2.0
@@ -26,6 +28,9 @@ class Parts:
 
     settings: settings.Settings
     keys: auth.Keys
+    counters: rates.Limits
+    rules: acceptance.Rules
+    key_changes: notices.Notices
     db: engine.Database
     store: objects.Objects
     catalogs: shelf.Shelf
@@ -54,11 +59,13 @@ class Parts:
         self.changes.start()
         self.news.start()
         self.hints.start()
+        self.key_changes.start()
 
     async def close(self) -> None:
         """Let go of everything. May be repeated."""
         self.stopping.set()
-        for close in (self.changes.close, self.news.close, self.hints.close, self.db.close):
+        hearers = (self.changes.close, self.news.close, self.hints.close, self.key_changes.close)
+        for close in (*hearers, self.counters.close, self.db.close):
             # A server that is away, or a client that loses a cancellation, must not hold up our end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -73,9 +80,14 @@ def build(configured: settings.Settings) -> Parts:
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api")
     store = objects.Objects(_location(configured))
+    counters = rates.Limits(redis_url)
+    keys = auth.Keys(configured.admin_key.get_secret_value(), db, counters, configured.bad_keys_per_minute)
     return Parts(
         settings=configured,
-        keys=auth.Keys(configured.admin_key.get_secret_value()),
+        keys=keys,
+        counters=counters,
+        rules=_rules(configured),
+        key_changes=notices.Notices(database_url, key_rows.CHANNEL, keys.forget),
         db=db,
         store=store,
         catalogs=shelf.Shelf(configured.catalog_path, registry.ADAPTERS),
@@ -83,6 +95,14 @@ def build(configured: settings.Settings) -> Parts:
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
         health=health.Health(db, store, redis_url),
+    )
+
+
+def _rules(configured: settings.Settings) -> acceptance.Rules:
+    return acceptance.Rules(
+        default_deadline_seconds=configured.default_deadline_seconds,
+        retention_seconds=configured.output_retention_seconds,
+        gate=admission.Admission(configured.max_queue_length, configured.max_queue_age_seconds),
     )
 
 

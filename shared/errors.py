@@ -30,6 +30,11 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    RATE_LIMITED = "rate_limited"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -174,6 +179,41 @@ class IdempotencyMismatchError(GenqueueError):
 
     code = Code.IDEMPOTENCY_MISMATCH
     status = 422
+
+
+class IdempotencyInFlightError(GenqueueError):
+    """The first request with this Idempotency-Key has not ended yet; send it again after Retry-After."""
+
+    code = Code.IDEMPOTENCY_IN_FLIGHT
+    status = 409
+
+
+class BudgetExceededError(GenqueueError):
+    """The budget does not allow this job; `details` tells which one, what is left and when it resets."""
+
+    code = Code.BUDGET_EXCEEDED
+    status = 402
+
+
+class RateLimitedError(GenqueueError):
+    """Too much at once; `details` names the limit. Send it again after Retry-After."""
+
+    code = Code.RATE_LIMITED
+    status = 429
+
+
+class HeadersTooLargeError(GenqueueError):
+    """The request's headers are larger than we take."""
+
+    code = Code.HEADERS_TOO_LARGE
+    status = 431
+
+
+class OverloadedError(GenqueueError):
+    """The queue is full, and low priorities are turned away first; send it again after Retry-After."""
+
+    code = Code.OVERLOADED
+    status = 503
 
 
 class UnavailableError(GenqueueError):

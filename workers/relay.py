@@ -53,9 +53,13 @@ class Relay:
             await self._db.close()
 
     async def _ring(self) -> None:
-        found = await due.take(self._db, clock.now(), RING_BATCH)
+        found = await due.take(self._db, clock.now(), RING_BATCH, self._settings.worker_threads)
         failpoints.reach(failpoints.Failpoint.RUNG)
-        await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
+        try:
+            await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
+        except Exception:
+            await due.not_rung(self._db, found.job_ids, clock.now())
+            raise
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
         if len(found.job_ids) == RING_BATCH:

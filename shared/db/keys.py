@@ -88,6 +88,14 @@ async def change(
     return _key(changed.one())
 
 
+async def rotate(
+    connection: engine.Connection, key_id: str, digest: str, hint: str, previous_until_at: datetime
+) -> keys.Key:
+    """Put a new secret in the place of the one that is; that one works until `previous_until_at`."""
+    values = {"digest": digest, "hint": hint, "previous_until_at": previous_until_at}
+    return await change(connection, key_id, previous_digest=_K.c.digest, **values)
+
+
 async def tell(connection: engine.Connection) -> None:
     """Announce at the commit that keys changed, so that no process goes on trusting what it remembers."""
     await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))

@@ -9,6 +9,7 @@ from shared.domain import attempts, faults, jobs, outputs, states
 
 Row = sa.Row[Any] | sa.RowMapping
 
+_OUTPUT_FIELDS = frozenset(field.name for field in fields(outputs.Output))
 _JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))
 
 
@@ -35,8 +36,8 @@ def attempt(row: Row) -> attempts.Attempt:
 
 
 def output(row: Row) -> outputs.Output:
-    """An output from a row of `outputs`."""
-    values = _mapping(row)
+    """An output from a row of `outputs`; a column only upkeep needs is dropped."""
+    values = {name: value for name, value in _mapping(row).items() if name in _OUTPUT_FIELDS}
     values["variant"] = outputs.Variant(values["variant"])
     return outputs.Output(**values)
 

@@ -1,6 +1,5 @@
 """Tenants as rows. `within` is the tenant a caller is confined to; None for an operator, who sees all (P6)."""
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,11 +48,6 @@ async def change(
     changed = await connection.execute(sa.update(_T).where(_T.c.id == tenant_id).values(**values).returning(_T))
     row = changed.one_or_none()
     return _tenant(row) if row else None
-
-
-async def disable(connection: engine.Connection, tenant_id: str, now: datetime) -> tenants.Tenant | None:
-    """Close the tenant's doors: none of its keys opens anything. May be repeated."""
-    return await change(connection, tenant_id, disabled_at=sa.func.coalesce(_T.c.disabled_at, now))
 
 
 def _visible(within: str | None) -> list[sa.ColumnElement[bool]]:

@@ -68,7 +68,8 @@ class Request(Strict):
         bool, Field(description="false: prompt and result are deleted once collected, or after an hour")
     ] = True
     retention_seconds: Annotated[
-        int | None, Field(ge=60, le=10 * 366 * 86400, description="How long outputs are kept; your tenant's limit holds")
+        int | None,
+        Field(ge=60, le=10 * 366 * 86400, description="How long outputs are kept; your tenant's limit holds"),
     ] = None
 
     def asked_models(self) -> list[str]:

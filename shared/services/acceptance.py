@@ -7,7 +7,7 @@ from shared import errors, ids
 from shared.db import acceptance, budgets, engine, ledger
 from shared.db import jobs as job_rows
 from shared.domain import doubts, jobs, keys, models, names, pricing, requests, requirements, routing, states, tenants
-from shared.services import idempotency, limits, reservations
+from shared.services import admission, idempotency, limits, reservations
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,7 @@ class Rules:
 
     default_deadline_seconds: int
     retention_seconds: int = 0
-    max_queue_length: int = 0
-    max_queue_age_seconds: int = 0
+    gate: admission.Admission | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,13 @@ async def accept(
 
     May be repeated with the same idempotency key: that answers the first job (promise P8). Raises
     UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenError,
-    IdempotencyMismatchError, IdempotencyInFlightError, BudgetExceededError, RateLimitedError; then nothing is stored.
+    IdempotencyMismatchError, IdempotencyInFlightError, BudgetExceededError, RateLimitedError, OverloadedError; then
+    nothing is stored.
     """
     _check_models(catalog, new)
     job = _new_job(new, _route(catalog, usable_providers, new), now)
+    if new.rules.gate is not None:
+        await new.rules.gate.check(db, new.request.priority, now)
     async with db.transaction() as connection:
         before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
         if before is not None:
@@ -113,7 +115,9 @@ def _not_for_tests(catalog: models.Catalog, kind: states.Kind, param: str) -> er
 
 def _route(catalog: models.Catalog, usable_providers: frozenset[str], new: NewRequest) -> routing.Route:
     is_test = new.sender.mode is keys.Mode.TEST
-    route = routing.decide(new.request, catalog, usable_providers & catalog.sandboxes() if is_test else usable_providers)
+    route = routing.decide(
+        new.request, catalog, usable_providers & catalog.sandboxes() if is_test else usable_providers
+    )
     if not route.candidates:
         raise errors.NoEndpointsError(details=_funnel(route))
     return route

@@ -18,6 +18,8 @@ class Claim:
     job: jobs.Job
     request: requests.AnyRequest
     history: tuple[domain_attempts.Attempt, ...]
+    # By endpoint's name: what each asked for when the job was accepted.
+    prices: dict[str, dict[str, str]]
 
     @property
     def last(self) -> domain_attempts.Attempt | None:
@@ -78,6 +80,6 @@ async def rescue(db: engine.Database) -> list[str]:
 
 
 async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
-    body = await job_rows.request_body(connection, job.tenant_id, job.id)
-    request = requests.parse(job.kind, body or {})
-    return Claim(job, request, tuple(await attempts.of_job(connection, job.id)))
+    stored = await job_rows.stored_request(connection, job.tenant_id, job.id)
+    request = requests.parse(job.kind, stored.body if stored else {})
+    return Claim(job, request, tuple(await attempts.of_job(connection, job.id)), stored.prices if stored else {})

@@ -11,7 +11,7 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance
+from shared.services import acceptance, idempotency, reservations
 from shared.storage import objects, troubles
 
 _log = logs.get(__name__)
@@ -77,19 +77,18 @@ async def rerun(
     Commits. Raises NotFoundError, ConflictError while it is not over, and whatever accepting raises.
     """
     async with db.transaction() as connection:
-        job = await _find(connection, wish.tenant_id, wish.job_id)
-        stored = await job_rows.request_body(connection, wish.tenant_id, wish.job_id)
+        job = await _find(connection, wish.sender.tenant_id, wish.job_id)
+        stored = await job_rows.request_body(connection, wish.sender.tenant_id, wish.job_id)
     if job.status not in states.TERMINAL:
         raise errors.ConflictError(f"The job is {job.status}; only a job that is over can be run again.")
     if stored is None:
         raise errors.GoneError("The job's request is no longer stored; send it as a new job.")
     ask = acceptance.NewRequest(
-        tenant_id=wish.tenant_id,
+        sender=wish.sender,
         kind=job.kind,
         request=requests.parse(job.kind, stored),
-        idempotency_key=wish.idempotency_key,
-        fingerprint=wish.fingerprint,
-        default_deadline_seconds=wish.default_deadline_seconds,
+        rules=wish.rules,
+        once=wish.once,
         rerun_of=job.id,
     )
     return await acceptance.accept(db, catalog, usable_providers, ask, now)
@@ -97,13 +96,12 @@ async def rerun(
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """Which job to run again, under which key of the caller's."""
+    """Which job to run again, and for whom."""
 
-    tenant_id: str
+    sender: acceptance.Sender
     job_id: str
-    idempotency_key: str | None
-    fingerprint: str | None
-    default_deadline_seconds: int
+    rules: acceptance.Rules
+    once: idempotency.Once | None = None
 
 
 async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -159,6 +157,7 @@ async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -
     cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
     if cancelled is None:
         return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
+    await reservations.settle(connection, job, (), now)
     await event_rows.append(
         connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {"billed": states.Billed.NO}
     )

@@ -17,9 +17,7 @@ from shared.domain import events as domain_events
 IN_FLIGHT_RETRY_SECONDS = 10
 
 
-async def reserve(
-    connection: engine.Connection, needed: Sequence[budgets.Budget], micros: int, now: datetime
-) -> None:
+async def reserve(connection: engine.Connection, needed: Sequence[budgets.Budget], micros: int, now: datetime) -> None:
     """Hold `micros` in each of these budgets, which are in the order of their ids. Raises BudgetExceededError."""
     for budget in needed:
         if await budget_rows.reserve(connection, budget, micros, now) is None:

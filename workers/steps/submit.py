@@ -30,7 +30,10 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
 
 
 def _plan(at: context.Context, claim: claims.Claim) -> planning.Ask | planning.GiveUp:
-    route = routing.decide(claim.request, at.shelf.current, at.usable_providers())
+    catalog, usable = at.shelf.current, at.usable_providers()
+    allowed = usable & catalog.sandboxes() if claim.job.is_test else usable
+    spent = sum(attempt.cost_micros for attempt in claim.history)
+    route = routing.decide(claim.request, catalog, allowed, spent)
     wishes = planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
     return planning.next_ask(route, claim.history, wishes, clock.now())
 

@@ -7,9 +7,7 @@ from shared.db.tables import metadata
 
 ACTIVE = sa.text("status IN ('queued', 'in_progress')")
 # Never rung for: it waits for its tenant's turn. Indexes serve a query only if it says the same words.
-WAITING = (
-    "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings = 0 AND cancel_requested_at IS NULL"
-)
+WAITING = "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings = 0 AND cancel_requested_at IS NULL"
 # Begun, rung for, or to be cancelled: it waits for nobody's turn.
 RUNNING = (
     "lease_owner IS NULL AND step IN ('submit', 'collect')"
@@ -83,9 +81,7 @@ sa.Index("ix_jobs_unforgotten", jobs.c.finished_at, postgresql_where=sa.text(UNF
 sa.Index("ix_jobs_poll", jobs.c.due_at, postgresql_where=sa.text("lease_owner IS NULL AND step = 'poll'"))
 sa.Index("ix_jobs_lease", jobs.c.lease_owner, postgresql_where=sa.text("lease_owner IS NOT NULL"))
 sa.Index("ix_jobs_deadline", jobs.c.deadline_at, postgresql_where=ACTIVE)
-sa.Index(
-    "ix_jobs_queued", jobs.c.tenant_id, jobs.c.turn_at, jobs.c.id, postgresql_where=sa.text("status = 'queued'")
-)
+sa.Index("ix_jobs_queued", jobs.c.tenant_id, jobs.c.turn_at, jobs.c.id, postgresql_where=sa.text("status = 'queued'"))
 sa.Index("ix_jobs_queued_key", jobs.c.key_id, postgresql_where=sa.text("status = 'queued'"))
 sa.Index("ix_jobs_queued_since", jobs.c.created_at, postgresql_where=sa.text("status = 'queued'"))
 sa.Index("ix_jobs_metadata", jobs.c.metadata, postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"})

@@ -32,4 +32,8 @@ sa.Index(
     outputs.c.expires_at,
     postgresql_where=sa.text("deleted_at IS NULL AND expires_at IS NOT NULL"),
 )
-sa.Index("ix_outputs_unerased", outputs.c.deleted_at, postgresql_where=sa.text("deleted_at IS NOT NULL AND erased_at IS NULL"))
+sa.Index(
+    "ix_outputs_unerased",
+    outputs.c.deleted_at,
+    postgresql_where=sa.text("deleted_at IS NOT NULL AND erased_at IS NULL"),
+)
