@@ -79,7 +79,7 @@ def build(configured: settings.Settings) -> Parts:
     """
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api")
-    store = objects.Objects(_location(configured))
+    store = objects.Objects(bucket.of_settings(configured))
     counters = rates.Limits(redis_url)
     keys = auth.Keys(configured.admin_key.get_secret_value(), db, counters, configured.bad_keys_per_minute)
     return Parts(
@@ -103,17 +103,6 @@ def _rules(configured: settings.Settings) -> acceptance.Rules:
         default_deadline_seconds=configured.default_deadline_seconds,
         retention_seconds=configured.output_retention_seconds,
         gate=admission.Admission(configured.max_queue_length, configured.max_queue_age_seconds),
-    )
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
     )
 
 

@@ -49,7 +49,7 @@ def open_context(configured: settings.Settings) -> Context:
         process_id=ids.new(ids.Prefix.PROCESS),
         settings=configured,
         db=engine.Database(url, configured.database_pool_size, "worker"),
-        store=objects.Objects(_location(configured)),
+        store=objects.Objects(bucket.of_settings(configured)),
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
         downloader=downloads.Downloader(
@@ -66,14 +66,3 @@ def open_context(configured: settings.Settings) -> Context:
     opened.hints.start()
     opened.news.start()
     return opened
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
-    )

@@ -5,6 +5,7 @@ It holds no state: two relays may run, and one that dies is missed by nobody for
 
 import asyncio
 import contextlib
+import dataclasses
 import math
 import signal
 
@@ -14,12 +15,14 @@ import structlog
 from shared import clock, failpoints, logs, settings
 from shared.db import engine
 from shared.queues import hints
-from shared.services import claims, due
+from shared.services import claims, due, upkeep
+from shared.storage import bucket, objects
 from workers import doorbells
 from workers.steps import stop
 
 TICK_SECONDS = 1.0
 SWEEP_SECONDS = 2.0
+UPKEEP_SECONDS = 10.0
 RING_BATCH = 500
 POLL_DOORBELLS = 4
 # Polls stay due until a worker takes them; ringing for the same ones all the time would flood the broker.
@@ -35,10 +38,12 @@ class Relay:
         self._settings = configured
         url = configured.database_url.get_secret_value()
         self._dsn = hints.dsn(url)
-        self._db = engine.Database(url, 3, "relay")
+        self._db = engine.Database(url, 4, "relay")
+        self._store = objects.Objects(bucket.of_settings(configured))
         self._bells = doorbells.Doorbells()
         self._woken = asyncio.Event()
         self._polls_rung_at = 0.0
+        self._upkeep_goes_on = False
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -47,9 +52,11 @@ class Relay:
                 group.create_task(self._for_ever(self._ring, self._pause), name="ring")
                 group.create_task(self._for_ever(self._sweep, self._rest), name="sweep")
                 group.create_task(self._for_ever(self._bells.send_canaries, self._rest_long), name="canaries")
+                group.create_task(self._for_ever(self._upkeep, self._rest_from_upkeep), name="upkeep")
                 group.create_task(self._listen(), name="listen")
         finally:
             self._bells.close()
+            self._store.close()
             await self._db.close()
 
     async def _ring(self) -> None:
@@ -79,6 +86,15 @@ class Relay:
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
         if rescued or overdue:
             self._woken.set()
+
+    async def _upkeep(self) -> None:
+        done = await upkeep.run(self._db, self._store, clock.now())
+        self._upkeep_goes_on = done.is_full
+        if any(dataclasses.astuple(done)):
+            _log.info("upkeep", **dataclasses.asdict(done))
+
+    async def _rest_from_upkeep(self) -> None:
+        await asyncio.sleep(0 if self._upkeep_goes_on else UPKEEP_SECONDS)
 
     async def _pause(self) -> None:
         """Until something is due, a hint comes, or a second has passed."""

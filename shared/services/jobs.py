@@ -6,11 +6,12 @@ from typing import Any
 
 from shared import errors, ids, logs
 from shared.db import attempts as attempt_rows
+from shared.db import audit as audit_rows
 from shared.db import engine
 from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
-from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
+from shared.domain import attempts, audit, events, jobs, listings, models, outputs, requests, states
 from shared.services import acceptance, idempotency, reservations
 from shared.storage import objects, troubles
 
@@ -62,6 +63,8 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
         if job.status in states.TERMINAL:
             _must_be_cancelled(job)
         else:
+            if job.cancel_requested_at is None:
+                await audit_rows.append(connection, tenant_id, audit.Action.JOB_CANCELLED, job_id, now)
             job = await _cancel(connection, job, now)
         return await _view(connection, job)
 
@@ -112,6 +115,8 @@ async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, jo
         job = await _find(connection, tenant_id, job_id, for_update=True)
         if job.status not in states.TERMINAL:
             raise errors.ConflictError(f"The job is {job.status}; cancel it first.")
+        if job.deleted_at is None:
+            await audit_rows.append(connection, tenant_id, audit.Action.JOB_DELETED, job_id, now)
         job = await job_rows.mark_deleted(connection, tenant_id, job_id, now) or job
         keys = await output_rows.mark_deleted(connection, tenant_id, job_id, now)
         view = await _view(connection, job)
