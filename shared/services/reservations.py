@@ -17,6 +17,15 @@ from shared.domain import events as domain_events
 IN_FLIGHT_RETRY_SECONDS = 10
 
 
+def check(needed: Sequence[budgets.Budget], micros: int, now: datetime) -> None:
+    """Raise BudgetExceededError for what is plainly too much, before anything is written or locked. Only `reserve`
+    decides: these budgets are as they were when they were read.
+    """
+    for budget in needed:
+        if budget.left_at(now) < micros:
+            raise refusal(budget, micros, now)
+
+
 async def reserve(connection: engine.Connection, needed: Sequence[budgets.Budget], micros: int, now: datetime) -> None:
     """Hold `micros` in each of these budgets, which are in the order of their ids. Raises BudgetExceededError."""
     for budget in needed:
