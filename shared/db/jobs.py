@@ -66,7 +66,7 @@ async def queue_position(connection: engine.Connection, tenant_id: str, job: job
         sa.select(sa.literal(1).label("one"))
         .where(
             _JOBS.c.tenant_id == tenant_id,
-            sa.text("status = 'queued'"),
+            sa.text(tables.QUEUED),
             sa.tuple_(_JOBS.c.turn_at, _JOBS.c.id) < sa.tuple_(job.turn_at, job.id),
         )
         .limit(QUEUE_POSITION_CAP - 1)

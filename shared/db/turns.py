@@ -61,7 +61,7 @@ async def deal(connection: engine.Connection, now: datetime, window: int, again_
     if not locked.scalar_one():
         return []
     rung = await connection.execute(
-        sa.text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {tables.RUNG} LIMIT :window) AS some"),  # noqa: S608
+        sa.text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {tables.RUNG} LIMIT :window) AS rung"),  # noqa: S608
         {"window": window},
     )
     slots = window - int(rung.scalar_one())

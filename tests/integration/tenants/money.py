@@ -31,9 +31,7 @@ async def tenant(db: engine.Database, weight: int = 1) -> str:
 
 async def sender(db: engine.Database, tenant_id: str, **limits: int) -> acceptance.Sender:
     """A key of its own, as somebody who sends."""
-    new = key_services.NewKey(
-        tenant_id, "A test's key", keys.Mode.LIVE, frozenset(keys.Scope), keys.Limits(**limits)
-    )
+    new = key_services.NewKey(tenant_id, "A test's key", keys.Mode.LIVE, frozenset(keys.Scope), keys.Limits(**limits))
     key = (await key_services.create(db, new, clock.now())).key
     return acceptance.Sender(tenant_id, key.id, limits=key.limits)
 

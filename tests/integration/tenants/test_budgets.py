@@ -99,7 +99,12 @@ async def test_the_refusal_says_which_limit_what_is_left_and_when_it_resets(data
     with pytest.raises(errors.BudgetExceededError) as held:
         await money.submit(database, by)
     told = held.value.details or {}
-    assert (told["limit_source"], told["period"], told["needed_micros"], told["left_micros"]) == ("key", "day", PRICE, 1)
+    assert (told["limit_source"], told["period"], told["needed_micros"], told["left_micros"]) == (
+        "key",
+        "day",
+        PRICE,
+        1,
+    )
     assert (told["held_micros"], told["spent_micros"]) == (2 * PRICE, 0)
     tomorrow = clock.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     assert datetime.fromisoformat(told["resets_at"]) == tomorrow

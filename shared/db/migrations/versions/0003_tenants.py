@@ -200,7 +200,7 @@ def _jobs_indexes() -> None:
         ("ix_jobs_in_flight", ["key_id"], sa.text(IN_FLIGHT)),
         ("ix_jobs_unsettled", ["id"], sa.text(UNSETTLED)),
         ("ix_jobs_unforgotten", ["finished_at"], sa.text(UNFORGOTTEN)),
-        ("ix_jobs_queued", ["tenant_id", "turn_at", "id"], queued),
+        ("ix_jobs_queued", ["tenant_id", "turn_at", "id"], sa.text("status = 'queued' AND priority >= 0")),
         ("ix_jobs_queued_key", ["key_id"], queued),
         ("ix_jobs_queued_since", ["created_at"], queued),
     ):
