@@ -17,7 +17,7 @@ _LOCK = 7_310_003
 # 1. The (tenant, key) pairs that wait, by hopping through the index from one to the next: its cost is the number
 #    of pairs, not of jobs. 2. For each, how many it may still have in flight, and its next jobs. 3. Each job's
 #    place among its tenant's; those already rung for count. 4. Place by weight decides, then the older turn.
-_DEAL = f"""
+DEAL = f"""
 WITH RECURSIVE pairs AS (
   (SELECT tenant_id, key_id FROM jobs WHERE {tables.WAITING} ORDER BY tenant_id, key_id LIMIT 1)
   UNION ALL
@@ -67,5 +67,5 @@ async def deal(connection: engine.Connection, now: datetime, window: int, again_
     slots = window - int(rung.scalar_one())
     if slots <= 0:
         return []
-    dealt = await connection.execute(sa.text(_DEAL), {"slots": slots, "now": now, "again_at": again_at})
+    dealt = await connection.execute(sa.text(DEAL), {"slots": slots, "now": now, "again_at": again_at})
     return [row.id for row in sorted(dealt, key=lambda row: (row.place, row.turn_at, row.id))]

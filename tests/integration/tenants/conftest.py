@@ -28,7 +28,7 @@ class House:
         self._exits = exits
         self._apps: list[Any] = []
 
-    async def serve(self, **changes: Any) -> int:  # noqa: ANN401 - any setting
+    async def serve(self, **changes: Any) -> int:
         """Start one more app; answers its number."""
         made = app.create_app(self.configured.model_copy(update=changes))
         await self._exits.enter_async_context(asgi_lifespan.LifespanManager(made))
@@ -55,7 +55,7 @@ class House:
         new = key_services.NewKey(tenant_id, "A test's key", mode, scopes, keys.Limits(**limits))
         return await key_services.create(self.db, new, clock.now())
 
-    async def tenant_client(self, **limits: Any) -> httpx.AsyncClient:  # noqa: ANN401 - see key
+    async def tenant_client(self, **limits: Any) -> httpx.AsyncClient:
         """A client of a new tenant."""
         shown = await self.key(await money.tenant(self.db), **limits)
         return await self.client(shown.secret)

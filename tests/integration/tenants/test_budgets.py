@@ -63,7 +63,7 @@ async def watch(database: engine.Database, by: acceptance.Sender, over: asyncio.
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_with_failures_and_cancels_mixed_in(database: engine.Database, seed: int) -> None:
-    luck = random.Random(seed)
+    luck = random.Random(seed)  # noqa: S311 - a test that can be repeated
     by, worker, over = await sender_with_budgets(database), money.Worker(database), asyncio.Event()
     watching = asyncio.create_task(watch(database, by, over))
     admitted = await money.all_at_once(database, by, 200)

@@ -65,9 +65,8 @@ async def test_the_turns_are_dealt_from_indexes(database: engine.Database) -> No
     await flood(database, hog)
     values = {"slots": WINDOW, "now": clock.now(), "again_at": clock.now()}
     async with database.transaction() as connection:
-        explained = await connection.execute(
-            sa.text(f"EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF) {turns._DEAL}"), values
-        )  # noqa: SLF001
+        question = f"EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF) {turns.DEAL}"
+        explained = await connection.execute(sa.text(question), values)
         plan = "\n".join(explained.scalars())
     assert "Seq Scan on jobs" not in plan, plan
     # Nothing in it ever looked at a good part of the queue.

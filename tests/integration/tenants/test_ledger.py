@@ -107,7 +107,7 @@ class Books(stateful.RuleBasedStateMachine):
         fits=st.integers(2, 9),
         more=st.integers(0, PRICE - 1),
     )
-    def set_a_budget(self, who: int, period: budgets.Period, fits: int, more: int) -> Any:  # noqa: ANN401 - Hypothesis
+    def set_a_budget(self, who: int, period: budgets.Period, fits: int, more: int) -> Any:
         by, for_key = self.senders[who % 2], who < 2
         key_id = by.key_id if for_key else None
         limit = fits * PRICE + more

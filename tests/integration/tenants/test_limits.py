@@ -1,6 +1,7 @@
 """Rates, queues and flights: exact where it is promised, and safe without Redis."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pydantic
@@ -99,11 +100,8 @@ async def test_low_priorities_are_turned_away_first(database: engine.Database) -
 
     async def lowest(max_length: int) -> int:
         for priority in range(10):
-            try:
+            with contextlib.suppress(errors.OverloadedError):
                 await admission.Admission(max_length, 0).check(database, priority, clock.now())
-            except errors.OverloadedError as refused:
-                assert refused.retry_after_seconds
-            else:
                 return priority
         return 10
 
