@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import sqlalchemy as sa
+import uvloop
 from aiohttp import web
 
 from cli.stack import stack
@@ -32,6 +33,7 @@ from workers import courier
 BODY = events.body(events.EventType.JOB_COMPLETED, clock.now(), {"id": "job", "filling": "x" * 900})
 UNUSED = {"GENQUEUE_S3_ENDPOINT_URL": "http://unused", "GENQUEUE_S3_BUCKET": "unused"}
 AT_ONCE = 450
+RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ async def ours(db: engine.Database, base_url: str, size: Size) -> float:
     began = time.perf_counter()
     made.wake()
     alive = size.events * (size.receivers - size.dead) // size.receivers
-    while await delivered(db) < alive:
-        await asyncio.sleep(0.02)
+    while await delivered(db) < alive:  # noqa: ASYNC110 - what counts is what is written down
+        await asyncio.sleep(0.05)
     seconds = time.perf_counter() - began
     await made.close()
     return seconds
@@ -122,7 +124,9 @@ async def fill(db: engine.Database, base_url: str, size: Size) -> None:
     ]
     happened = [ids.new(ids.Prefix.EVENT) for _ in range(size.events)]
     common = {"type": "job.completed", "sequence": 1, "created_at": now, "body": BODY}
-    facts = [{"id": one, "subject_id": one, "tenant_id": made[n % len(made)]} | common for n, one in enumerate(happened)]
+    facts = [
+        {"id": one, "subject_id": one, "tenant_id": made[n % len(made)]} | common for n, one in enumerate(happened)
+    ]
     waiting = {"status": "pending", "trigger": "automatic", "created_at": now, "due_at": now}
     due = [
         {"id": ids.new(ids.Prefix.DELIVERY), "event_id": one, "receiver_id": made[n % len(made)]}
@@ -156,9 +160,12 @@ async def measure(size: Size) -> None:
             await schema.upgrade(url)
             db = engine.Database(url, 10, "bench")
             healthy = Size(size.events * (size.receivers - size.dead) // size.receivers, size.receivers - size.dead, 0)
-            plain = await bare(base_url, healthy)
-            alone = await ours(db, base_url, healthy)
-            among = await ours(db, base_url, size)
+            # Taken in turns, the best of each: the machine is not ours alone.
+            runs = [
+                (await bare(base_url, healthy), await ours(db, base_url, healthy), await ours(db, base_url, size))
+                for _ in range(RUNS)
+            ]
+            plain, alone, among = (min(times) for times in zip(*runs, strict=True))
             await db.close()
     print(
         f"deliveries: {healthy.events / alone:,.0f}/s, {plain / alone:.2f} of a bare aiohttp loop "
@@ -175,7 +182,8 @@ def main() -> None:
     parser.add_argument("--dead", type=int, default=5)
     parser.add_argument("--serve", action="store_true")
     given = parser.parse_args()
-    asyncio.run(serve() if given.serve else measure(Size(given.events, given.receivers, given.dead)))
+    # The loop that workers run on.
+    uvloop.run(serve() if given.serve else measure(Size(given.events, given.receivers, given.dead)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from shared.webhooks import signing as signatures
 
 USER_AGENT = "genqueue-webhooks/1"
 AFTER_AN_OUTAGE_SECONDS = 1.0
+GATHERING_SECONDS = 0.005
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -83,6 +84,8 @@ class Courier:
     async def _run(self) -> None:
         while True:
             await self._work.wait()
+            # What comes back in these milliseconds is written down, and claimed anew, together.
+            await asyncio.sleep(GATHERING_SECONDS)
             self._work.clear()
             try:
                 await self._turn()

@@ -45,7 +45,7 @@ def output(row: Row) -> outputs.Output:
 
 def event(row: Row) -> events.Event:
     """An event from a row of `events`."""
-    values = {name: _mapping(row)[name] for name in _EVENT_FIELDS}
+    values = _picked(row, _EVENT_FIELDS)
     return events.Event(**values | {"type": events.EventType(values["type"])})
 
 
@@ -56,7 +56,7 @@ def event_values(value: events.Event) -> dict[str, Any]:
 
 def delivery(row: Row) -> deliveries.Delivery:
     """A delivery from a row of `deliveries` with `event_type` and `subject_id` of its event."""
-    values = {name: _mapping(row)[name] for name in _DELIVERY_FIELDS}
+    values = _picked(row, _DELIVERY_FIELDS)
     values["event_type"] = events.EventType(values["event_type"])
     values["status"] = deliveries.DeliveryStatus(values["status"])
     values["trigger"] = tries.Trigger(values["trigger"])
@@ -73,7 +73,7 @@ def tried(row: Row) -> tries.Try:
 
 def receiver(row: Row) -> receivers.Receiver:
     """A receiver from a row of `receivers`."""
-    values = {name: _mapping(row)[name] for name in _RECEIVER_FIELDS}
+    values = _picked(row, _RECEIVER_FIELDS)
     named = values["events"]
     values["events"] = None if named is None else tuple(events.EventType(name) for name in named)
     values["header_names"] = tuple(values["header_names"])
@@ -94,3 +94,8 @@ def source(value: outputs.Source) -> dict[str, Any]:
 
 def _mapping(row: Row) -> dict[str, Any]:
     return dict(row._mapping if isinstance(row, sa.Row) else row)  # noqa: SLF001 - SQLAlchemy's documented accessor
+
+
+def _picked(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
+    found = _mapping(row)
+    return {name: found[name] for name in names}

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine, rows
+from shared.db import deliveries, engine, rows
 from shared.db.tables import signing as tables
 from shared.domain import signing
 
@@ -30,7 +30,10 @@ async def of_owners(
     """The keys that sign for these owners now, the current one first."""
     found = await connection.execute(
         sa.select(_K)
-        .where(_K.c.owner_id.in_(owner_ids), sa.or_(_K.c.expires_at.is_(None), _K.c.expires_at > now))
+        .where(
+            _K.c.owner_id == deliveries.any_of(list(owner_ids)),
+            sa.or_(_K.c.expires_at.is_(None), _K.c.expires_at > now),
+        )
         .order_by(_K.c.expires_at.desc().nulls_first())
     )
     by_owner: dict[str, list[signing.SigningKey]] = {}

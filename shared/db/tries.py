@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from shared.db import deliveries as claims
 from shared.db import engine, rows
 from shared.db.tables import deliveries as delivery_tables
 from shared.db.tables import receivers as receiver_tables
@@ -87,7 +88,7 @@ async def lock_receivers(
     troubled = sa.or_(_R.c.failures > 0, _R.c.strikes > 0, _R.c.paused_until_at.is_not(None))
     found = await connection.execute(
         sa.select(_R)
-        .where(sa.or_(_R.c.id.in_(failed), sa.and_(_R.c.id.in_(succeeded), troubled)))
+        .where(sa.or_(_R.c.id == claims.any_of(failed), sa.and_(_R.c.id == claims.any_of(succeeded), troubled)))
         .order_by(_R.c.id)
         .with_for_update(key_share=True)
     )

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
 import yarl
 
+from shared import logs
 from shared.outbound import addresses
 
 URL_CHARACTERS = 8192
@@ -21,6 +23,8 @@ HOST_CHARACTERS = 253
 RESOLVE_SECONDS = 5.0
 # More answers than this are not tried one after the other: that is how a name wastes our time.
 ADDRESSES = 4
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
@@ -126,7 +130,10 @@ STRICTEST = Guard()
 def configured_guard(
     allowed_networks: Sequence[str], allowed_local_networks: Sequence[str], ports: Sequence[int], *, allow_http: bool
 ) -> Guard:
-    """The guard for these settings. Raises ValueError naming a network that is none."""
+    """The guard for these settings. Raises ValueError naming a network that is none. Says loudly what it opens."""
+    if allowed_networks or allowed_local_networks or allow_http:
+        opened = {"networks": list(allowed_networks), "said_twice": list(allowed_local_networks)}
+        _log.warning("outbound_requests_are_opened", **opened, plain_http=allow_http)
     return Guard(
         addresses.parse_networks(allowed_networks),
         addresses.parse_networks(allowed_local_networks),

@@ -52,8 +52,8 @@ async def take(
     """
     async with db.transaction() as connection:
         taken = await rows.take(connection, owner, now, limits, limit)
-    owners = {due.receiver.owner_id: due.receiver.tenant_id for due in taken}
-    signers = await signing.signers(db, keyring, owners, now) if owners else {}
+        owners = {due.receiver.owner_id: due.receiver.tenant_id for due in taken}
+        signers = await signing.signers(connection, keyring, owners, now) if owners else {}
     return [
         Ready(due, signers[due.receiver.owner_id], _own_headers(keyring.sealer, due.receiver.sealed_headers))
         for due in taken

@@ -62,8 +62,8 @@ async def create(
             )
         values = _values(keyring, wish) | {"tenant_id": tenant_id, "created_at": now}
         made = await rows.insert(connection, values | _switch(enabled=wish.enabled, now=now))
-    await signing.signers(db, keyring, {made.id: tenant_id}, now)
-    return made
+        await signing.signers(connection, keyring, {made.id: tenant_id}, now)
+        return made
 
 
 def _values(keyring: signing.Keyring, wish: Wish) -> dict[str, Any]:
@@ -175,22 +175,21 @@ async def verify(
     """What is wrong with a request that a receiver got, or pretends to have got; nothing if it verifies."""
     async with db.transaction() as connection:
         receiver = await _find(connection, tenant_id, receiver_id)
-    given = {name.lower(): value for name, value in headers.items()}
-    sent = await _sent(db, receiver, given.get("webhook-id", ""))
-    signers = await signing.signers(db, keyring, {receiver.owner_id: tenant_id}, now)
+        given = {name.lower(): value for name, value in headers.items()}
+        sent = await _sent(connection, receiver, given.get("webhook-id", ""))
+        signers = await signing.signers(connection, keyring, {receiver.owner_id: tenant_id}, now)
     return verification.examine(given, body, signers[receiver.owner_id], sent, now)
 
 
-async def _sent(db: engine.Database, receiver: receivers.Receiver, event_id: str) -> verification.Sent | None:
+async def _sent(connection: engine.Connection, receiver: receivers.Receiver, event_id: str) -> verification.Sent | None:
     if not ids.is_valid(ids.Prefix.EVENT, event_id):
         return None
-    async with db.transaction() as connection:
-        event = await events.get(connection, receiver.tenant_id, event_id)
-        wanted = log.Filter(receiver_id=receiver.id, event_id=event_id)
-        found = await log.page(connection, receiver.tenant_id, wanted, None, 1)
-        if event is None or not found:
-            return None
-        made = await try_rows.of_delivery(connection, found[0].id)
+    event = await events.get(connection, receiver.tenant_id, event_id)
+    wanted = log.Filter(receiver_id=receiver.id, event_id=event_id)
+    found = await log.page(connection, receiver.tenant_id, wanted, None, 1)
+    if event is None or not found:
+        return None
+    made = await try_rows.of_delivery(connection, found[0].id)
     return verification.Sent(event.body.encode(), frozenset(int(tried.started_at.timestamp()) for tried in made))
 
 

@@ -48,11 +48,12 @@ class Keyring:
 
 
 async def signers(
-    db: engine.Database, keyring: Keyring, owners: Mapping[str, str], now: datetime
+    connection: engine.Connection, keyring: Keyring, owners: Mapping[str, str], now: datetime
 ) -> dict[str, list[signing.Signer]]:
-    """What signs for each owner (their tenants are the values). Makes keys for those that have none. Commits."""
-    async with db.transaction() as connection:
-        known = await _keys(connection, keyring.sealer, owners, now)
+    """What signs for each owner (their tenants are the values). Makes keys for those that have none. Part of its
+    caller's transaction.
+    """
+    known = await _keys(connection, keyring.sealer, owners, now)
     return {owner: keyring.open(known.get(owner, [])) for owner in owners}
 
 

@@ -3,10 +3,15 @@
 import base64
 import hashlib
 
+import structlog
 from cryptography import fernet
+
+from shared import logs
 
 PLAIN = "plain:"
 SEALED = "fernet:"
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 
 class CannotOpenError(Exception):
@@ -22,6 +27,8 @@ class Sealer:
         """`keys` is GENQUEUE_SECRET_KEY: one key or several with commas between, each any long text."""
         made = [fernet.Fernet(_derived(key.strip())) for key in keys.split(",") if key.strip()]
         self._fernet = fernet.MultiFernet(made) if made else None
+        if not made:
+            _log.warning("secrets_are_not_sealed", advice="set GENQUEUE_SECRET_KEY")
 
     @property
     def seals(self) -> bool:

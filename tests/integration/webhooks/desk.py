@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from aiohttp import web
+
+WAIT_SECONDS = 150
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,21 @@ class Desk:
 
     async def until(self, number: int) -> None:
         """Wait until so many requests were answered well."""
-        async with self._came, asyncio.timeout(60):
-            await self._came.wait_for(lambda: len(self.good) >= number)
+        await self.until_told(lambda told: len(told) >= number)
+
+    async def until_told(self, enough: Callable[[list[Got]], bool]) -> None:
+        """Wait until what was answered well is enough."""
+        async with asyncio.timeout(WAIT_SECONDS), self._came:
+            await self._came.wait_for(lambda: enough(self.good))
+
+    async def until_one_hangs(self) -> None:
+        """Wait until one more waits for an answer that does not come."""
+        before = self._hanging()
+        async with asyncio.timeout(WAIT_SECONDS), self._came:
+            await self._came.wait_for(lambda: self._hanging() > before)
+
+    def _hanging(self) -> int:
+        return sum(got.mode == "hang" for got in self.got)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self._now += 1

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared import errors
+from shared import clock, errors, settings
 from shared.db import events as rows
+from shared.db import schema
 from shared.domain import events
 from shared.queues import live
 from shared.services import events as services
@@ -46,7 +47,7 @@ async def test_an_event_that_commits_late_is_not_skipped(bench: conftest.Bench, 
     slow, quick = await bench.job(), await bench.job()
     before = await following.page(None)
     async with bench.db.transaction() as connection:
-        late = await rows.append(connection, slow, conftest.TENANT, Kind.JOB_STARTED, conftest.clock.now(), {})
+        late = await rows.append(connection, slow, conftest.TENANT, Kind.JOB_STARTED, clock.now(), {})
         soon = await bench.happen(quick, Kind.JOB_STARTED)
         # The quick one has the larger id and is committed, but the slow one could still come before it.
         assert late.id < soon.id
@@ -80,10 +81,22 @@ async def write(bench: conftest.Bench, job_id: str) -> None:
         await bench.happen(job_id, Kind.JOB_PROGRESS)
 
 
+async def test_events_of_a_restored_dump_are_read_before_what_happens_next(
+    bench: conftest.Bench, following: Following, configured: settings.Settings
+) -> None:
+    job_id = await bench.job()
+    async with bench.db.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE events SET xact = xact + 1000000")
+    assert (await following.page(None)).events == ()
+    await schema.upgrade(configured.database_url.get_secret_value())
+    started = await bench.happen(job_id, Kind.JOB_STARTED)
+    assert [event.sequence for event in (await following.page(None)).events] == [1, started.sequence]
+
+
 async def test_a_cursor_that_is_kept_no_longer_is_told_so(bench: conftest.Bench, following: Following) -> None:
     await bench.job()
     [first] = (await following.page(None)).events
-    later = conftest.clock.now() + timedelta(days=31)
+    later = clock.now() + timedelta(days=31)
     assert await services.forget_old(bench.db, later, 30 * 86400, 100) == 1
     with pytest.raises(errors.GoneError):
         await following.page(first.id)

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 
 from shared.db import deliveries as rows
 from shared.db import deliveries_log
+from shared.db import events as event_rows
 from shared.domain import deliveries, events, jobs, receivers
 from shared.services import deliveries as services
+from shared.services import polls
 from shared.services import receivers as receiver_services
 from tests.integration.webhooks import conftest, desk
 
@@ -178,7 +180,8 @@ async def test_a_claim_whose_answer_was_lost_is_given_back_by_its_own_process(
 ) -> None:
     await bench.receiver(receiver_desk.url())
     await bench.job()
-    take, lost = rows.take, []
+    take = rows.take
+    lost: list[deliveries.Due] = []
 
     async def take_and_lose(*args: object) -> list[deliveries.Due]:
         taken = await take(*args)  # type: ignore[arg-type]
@@ -227,6 +230,19 @@ async def test_events_are_filtered_and_progress_must_be_named(
         ("/some", "job.progress"),
         ("/some", "job.started"),
     ]
+
+
+async def test_progress_is_told_to_those_who_named_it_and_not_all_the_time(
+    bench: conftest.Bench, hands: conftest.TurnableClock, receiver_desk: desk.Desk
+) -> None:
+    own = jobs.Webhook(receiver_desk.url(), receiver_desk.url(""), ("job.progress",))
+    asked, unasked = await bench.job(own), await bench.job()
+    for seconds in (0, 1, 5):
+        hands.at += timedelta(seconds=seconds)
+        async with bench.db.transaction() as connection:
+            await event_rows.note_progress(connection, [asked, unasked], hands.at, polls.PROGRESS_PAUSE_SECONDS)
+    await bench.deliver()
+    assert [got.event["data"]["id"] for got in receiver_desk.good] == [asked, asked]
 
 
 async def test_the_log_keeps_at_most_16_kb_of_an_answer(

@@ -1,6 +1,6 @@
 """The promise of P5 with a receiver that fails in every way, on a clock that is turned."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from standardwebhooks import webhooks
@@ -70,7 +70,7 @@ def kept_its_times(made: list[domain_tries.Try]) -> None:
 
 def verifies(got: desk.Got, secret: str) -> None:
     """The official library makes the same signature of what arrived."""
-    moment = datetime.fromtimestamp(int(got.headers["webhook-timestamp"]), tz=conftest.UTC)
+    moment = datetime.fromtimestamp(int(got.headers["webhook-timestamp"]), tz=UTC)
     expected = webhooks.Webhook(secret).sign(got.event_id, moment, got.body.decode())
     assert expected in got.headers["webhook-signature"].split()
 

@@ -128,7 +128,7 @@ def test_private_networks_are_said_once_this_machine_and_metadata_twice() -> Non
     "text",
     [
         *("100.64.0.1", "168.63.129.16", "192.0.0.8", "192.88.99.1", "224.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1"),
-        *("2002:7f00:1::", "fec0::1", "ff02::1", "3fff::1", "5f00::1", "::7f00:1", "0.0.0.0", "255.255.255.255"),
+        *("2002:7f00:1::", "fec0::1", "ff02::1", "3fff::1", "5f00::1", "::7f00:1", "0.0.0.1", "255.255.255.255"),
     ],
 )
 def test_what_others_let_through_is_blocked(text: str) -> None:
