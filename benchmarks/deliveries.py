@@ -122,7 +122,9 @@ async def fill(db: engine.Database, base_url: str, size: Size) -> None:
     ]
     happened = [ids.new(ids.Prefix.EVENT) for _ in range(size.events)]
     common = {"type": "job.completed", "sequence": 1, "created_at": now, "body": BODY}
-    facts = [{"id": one, "subject_id": one, "tenant_id": made[n % len(made)]} | common for n, one in enumerate(happened)]
+    facts = [
+        {"id": one, "subject_id": one, "tenant_id": made[n % len(made)]} | common for n, one in enumerate(happened)
+    ]
     waiting = {"status": "pending", "trigger": "automatic", "created_at": now, "due_at": now}
     due = [
         {"id": ids.new(ids.Prefix.DELIVERY), "event_id": one, "receiver_id": made[n % len(made)]}

@@ -48,7 +48,7 @@ async def accept(
     UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenUrlError,
     IdempotencyMismatchError; then nothing is stored.
     """
-    _check_models(catalog, new)
+    check_models(catalog, new.kind, new.request)
     route = routed(new.request, catalog, usable_providers, new.snapshot)
     if new.request.webhook_url is not None:
         await receivers.vet_url(new.guard, new.request.webhook_url, "webhook_url")
@@ -61,13 +61,14 @@ async def accept(
         return Receipt(await acceptance.insert_job(connection, job), replayed=False)
 
 
-def _check_models(catalog: models.Catalog, new: NewRequest) -> None:
-    for place, slug in enumerate([new.request.model, *new.request.models]):
+def check_models(catalog: models.Catalog, kind: states.Kind, request: requests.AnyRequest) -> None:
+    """Raise UnknownModelError, WrongKindError or UnsupportedValueError for what a model asked for does not offer."""
+    for place, slug in enumerate([request.model, *request.models]):
         param = "model" if place == 0 else f"models[{place - 1}]"
         model = catalog.models.get(slug)
         if model is None:
             raise unknown_model(catalog, slug, param)
-        requirements.check(model, new.kind, new.request, param)
+        requirements.check(model, kind, request, param)
 
 
 def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.UnknownModelError:

@@ -80,9 +80,7 @@ async def write(bench: conftest.Bench, job_id: str) -> None:
         await bench.happen(job_id, Kind.JOB_PROGRESS)
 
 
-async def test_a_cursor_that_is_kept_no_longer_is_told_so(
-    bench: conftest.Bench, following: Following
-) -> None:
+async def test_a_cursor_that_is_kept_no_longer_is_told_so(bench: conftest.Bench, following: Following) -> None:
     await bench.job()
     [first] = (await following.page(None)).events
     later = conftest.clock.now() + timedelta(days=31)

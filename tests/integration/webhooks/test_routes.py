@@ -198,7 +198,12 @@ async def test_a_jobs_own_url_gets_its_events_signed_with_the_tenants_secret(
     for got in by_type.values():
         webhooks.Webhook(secret).verify(got.body, dict(got.headers))
     data = by_type["job.cancelled"].event["data"]
-    assert (data["id"], data["status"], data["billed"], data["metadata"]) == (job["id"], "cancelled", "no", {"order": "17"})
+    assert (data["id"], data["status"], data["billed"], data["metadata"]) == (
+        job["id"],
+        "cancelled",
+        "no",
+        {"order": "17"},
+    )
     assert (data["sequence"], data["polling_url"]) == (2, job["polling_url"])
     listed = (await local.get("/v1/webhook-deliveries", params={"job": job["id"], "event": "job.cancelled"})).json()
     assert [item["status"] for item in listed["data"]] == ["delivered"]
