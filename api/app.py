@@ -10,13 +10,53 @@ from fastapi import routing
 from fastapi.middleware import cors
 
 from api import errors, idempotency, middleware, parts
-from api.native import audit, budgets, images, jobs, keys, models, outputs, tenants, texts, usage, videos
-from api.operations import health
+from api.native import (
+    audit,
+    budgets,
+    catalog,
+    deliveries,
+    endpoints,
+    estimates,
+    events,
+    images,
+    jobs,
+    keys,
+    models,
+    outputs,
+    receivers,
+    routes,
+    signing,
+    tenants,
+    texts,
+    usage,
+    videos,
+)
+from api.operations import callbacks, health
 from shared import settings
 
 ROUTERS = (
-    *(videos.router, images.router, texts.router, jobs.router, outputs.router, models.router),
-    *(usage.router, keys.router, budgets.router, tenants.router, audit.router, health.router),
+    videos.router,
+    images.router,
+    texts.router,
+    jobs.router,
+    outputs.router,
+    # Before the models: their ids may hold slashes.
+    endpoints.router,
+    models.router,
+    estimates.router,
+    routes.router,
+    catalog.router,
+    receivers.router,
+    signing.router,
+    deliveries.router,
+    events.router,
+    usage.router,
+    keys.router,
+    budgets.router,
+    tenants.router,
+    audit.router,
+    health.router,
+    callbacks.router,
 )
 
 DESCRIPTION = """\

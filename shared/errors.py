@@ -29,12 +29,14 @@ class Code(StrEnum):
     GONE = "gone"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    FORBIDDEN_URL = "forbidden_url"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
     BUDGET_EXCEEDED = "budget_exceeded"
     RATE_LIMITED = "rate_limited"
     HEADERS_TOO_LARGE = "headers_too_large"
     OVERLOADED = "overloaded"
+    INVALID_CATALOG = "invalid_catalog"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -103,6 +105,12 @@ class UnsupportedValueError(InvalidRequestError):
     """The model does not offer this value; `accepted` lists what it does."""
 
     code = Code.UNSUPPORTED_VALUE
+
+
+class ForbiddenUrlError(InvalidRequestError):
+    """We may not call this URL; `details.rule` tells which rule it breaks."""
+
+    code = Code.FORBIDDEN_URL
 
 
 class UnauthenticatedError(GenqueueError):
@@ -214,6 +222,13 @@ class OverloadedError(GenqueueError):
 
     code = Code.OVERLOADED
     status = 503
+
+
+class InvalidCatalogError(GenqueueError):
+    """The catalog's files cannot be used, and the old catalog goes on serving; `details.faults` says what to mend."""
+
+    code = Code.INVALID_CATALOG
+    status = 422
 
 
 class UnavailableError(GenqueueError):

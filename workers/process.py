@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import threading
+import time
 from datetime import timedelta
 
 import structlog
@@ -44,6 +46,10 @@ class Process:
             self._context = None
             self.loop.stop()
 
+    def reload_catalog(self) -> None:
+        """Read the catalog again, soon; a bad one is logged and the old one serves on. Never waits."""
+        threading.Thread(target=self.at.reload_catalog, name="catalog", daemon=True).start()
+
     async def _open(self) -> None:
         self._context = context.open_context(self._settings)
         with contextlib.suppress(Exception):  # Postgres may be away: the heart keeps trying
@@ -53,16 +59,21 @@ class Process:
     async def _close(self, opened: context.Context) -> None:
         if self._heart is not None:
             self._heart.cancel()
+        await opened.courier.close()
         with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
             await claims.leave(opened.db, opened.process_id)
         await opened.hints.close()
         await opened.news.close()
+        await opened.watch.close()
+        await opened.capacity.close()
         await opened.downloader.close()
         await opened.db.close()
         opened.store.close()
 
     async def _beat(self) -> None:
+        begun = time.monotonic()
         await claims.heartbeat(self.at.db, self.at.process_id, NAME, self._settings.lease_seconds)
+        self.at.lease.renew(begun)
 
     async def _give_back_strays(self) -> None:
         strays = self.at.hand.strays(await claims.held(self.at.db, self.at.process_id))

@@ -8,14 +8,16 @@ import contextlib
 import dataclasses
 import math
 import signal
+from datetime import datetime
 
 import asyncpg
 import structlog
 
 from shared import clock, failpoints, logs, settings
 from shared.db import engine
+from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, due, upkeep
+from shared.services import claims, deliveries, due, events, upkeep
 from shared.storage import bucket, objects
 from workers import doorbells
 from workers.steps import stop
@@ -25,6 +27,8 @@ SWEEP_SECONDS = 2.0
 UPKEEP_SECONDS = 10.0
 RING_BATCH = 500
 POLL_DOORBELLS = 4
+DELIVERY_DOORBELLS = 2
+FORGET_BATCH = 500
 # Polls stay due until a worker takes them; ringing for the same ones all the time would flood the broker.
 POLL_RING_SECONDS = 0.2
 
@@ -38,12 +42,14 @@ class Relay:
         self._settings = configured
         url = configured.database_url.get_secret_value()
         self._dsn = hints.dsn(url)
-        self._db = engine.Database(url, 4, "relay")
-        self._store = objects.Objects(bucket.of_settings(configured))
+        self._db = engine.Database(url, 4, "relay", configured.public_url)
+        self._store = objects.Objects(bucket.location_of(configured))
         self._bells = doorbells.Doorbells()
         self._woken = asyncio.Event()
+        self._limits = receivers.Limits(in_flight=configured.webhook_concurrency)
         self._polls_rung_at = 0.0
         self._upkeep_goes_on = False
+        self._deliveries_rung_at = 0.0
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -61,9 +67,11 @@ class Relay:
 
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH, self._settings.worker_threads)
+        deliveries_at = await deliveries.next_at(self._db, self._limits)
         failpoints.reach(failpoints.Failpoint.RUNG)
+        polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
         try:
-            await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
+            await self._bells.ring(found.job_ids, polls, sendings)
         except Exception:
             await due.not_rung(self._db, found.job_ids, clock.now())
             raise
@@ -79,13 +87,25 @@ class Relay:
         self._polls_rung_at = now
         return min(math.ceil(due_polls / self._settings.poll_batch_size), POLL_DOORBELLS)
 
+    def _delivery_doorbells(self, due_at: datetime | None) -> int:
+        """Each wakes the pump of one worker process, which goes on by itself until nothing is due."""
+        now = asyncio.get_running_loop().time()
+        if due_at is None or due_at > clock.now() or now - self._deliveries_rung_at < POLL_RING_SECONDS:
+            return 0
+        self._deliveries_rung_at = now
+        return DELIVERY_DOORBELLS
+
     async def _sweep(self) -> None:
         rescued = await claims.rescue(self._db)
+        undelivered = await deliveries.rescue(self._db)
+        if undelivered:
+            _log.warning("rescued_deliveries", deliveries=undelivered)
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
-        if rescued or overdue:
+        if rescued or overdue or undelivered:
             self._woken.set()
+        await events.forget_old(self._db, clock.now(), self._settings.event_retention_seconds, FORGET_BATCH)
 
     async def _upkeep(self) -> None:
         done = await upkeep.run(self._db, self._store, clock.now())
@@ -98,7 +118,8 @@ class Relay:
 
     async def _pause(self) -> None:
         """Until something is due, a hint comes, or a second has passed."""
-        next_at = await due.next_at(self._db)
+        moments = (await due.next_at(self._db), await deliveries.next_at(self._db, self._limits))
+        next_at = min((moment for moment in moments if moment is not None), default=None)
         wait = TICK_SECONDS if next_at is None else (next_at - clock.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(wait, TICK_SECONDS) if wait > 0 else POLL_RING_SECONDS):
@@ -142,6 +163,8 @@ async def _run_until_told(configured: settings.Settings) -> None:
     task = asyncio.create_task(Relay(configured).run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    # The signal to read the catalog again goes to all processes; the relay knows no models.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: _log.info("hangup_ignored"))
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

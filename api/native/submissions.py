@@ -39,7 +39,9 @@ async def submit(
 ) -> answers.Accepted:
     """Accept the request and fill in the response's headers."""
     catalog = given.catalog
-    new = acceptance.NewRequest(sender=caller.sender, kind=kind, request=request, rules=given.rules, once=once)
+    new = acceptance.NewRequest(
+        sender=caller.sender, kind=kind, request=request, rules=given.rules, once=once, snapshot=given.watch.current
+    )
     receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
     return hand_over(given, receipt, response)
 
@@ -56,6 +58,7 @@ def hand_over(given: parts.Parts, receipt: acceptance.Receipt, response: fastapi
         response.headers["Idempotent-Replayed"] = "true"
     else:
         given.hints.give()
+        given.news.tell(job.id, job.tenant_id)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from shared.db import engine, events, rows
+from shared.db import engine, events, receivers, rows
 from shared.db.tables import jobs as tables
 from shared.domain import events as domain_events
 from shared.domain import jobs, states, turns
@@ -35,6 +35,7 @@ async def insert_job(connection: engine.Connection, new: jobs.NewJob) -> jobs.Jo
             rerun_of=new.rerun_of,
             store=new.store,
             retention_seconds=new.retention_seconds,
+            **await _webhook(connection, new),
         )
         .returning(tables.jobs)
     )
@@ -42,3 +43,13 @@ async def insert_job(connection: engine.Connection, new: jobs.NewJob) -> jobs.Jo
     await connection.execute(sa.insert(tables.requests).values(job_id=new.id, body=new.request, prices=new.prices))
     await events.append(connection, new.id, new.tenant_id, domain_events.EventType.JOB_QUEUED, new.created_at, {})
     return job
+
+
+async def _webhook(connection: engine.Connection, new: jobs.NewJob) -> dict[str, object]:
+    if new.webhook is None:
+        return {}
+    return {
+        "webhook_url": new.webhook.url,
+        "webhook_events": None if new.webhook.events is None else list(new.webhook.events),
+        "webhook_receiver_id": await receivers.implicit(connection, new.tenant_id, new.webhook.origin, new.created_at),
+    }

@@ -69,9 +69,13 @@ async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> 
 
 
 async def release(connection: engine.Connection, job: jobs.Job, step: states.Step, due_at: datetime) -> jobs.Job:
-    """Give a claimed job back, to go on with `step` at `due_at`. A cancel that came meanwhile makes it due now."""
+    """Give a claimed job back, to go on with `step` at `due_at`. A cancel that came meanwhile makes it due now.
+    One that has not begun is parked until then: it had its turn.
+    """
     due = sa.case((_JOBS.c.cancel_requested_at.is_not(None), sa.func.least(due_at, sa.func.now())), else_=due_at)
-    return await write(connection, job, lease_owner=None, step=step, due_at=due, ring_at=due, rings=0)
+    has_not_begun = sa.and_(_JOBS.c.status == states.JobStatus.QUEUED, due > sa.func.now())
+    rings = sa.case((has_not_begun, tables.PARKED), else_=0)
+    return await write(connection, job, lease_owner=None, step=step, due_at=due, ring_at=due, rings=rings)
 
 
 async def release_dead(connection: engine.Connection) -> list[str]:
@@ -114,11 +118,16 @@ async def ring(connection: engine.Connection, now: datetime, limit: int) -> list
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    pause = sa.func.least(RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(_JOBS.c.rings, 10)), LONGEST_RING_SECONDS)
+    pause = sa.func.least(
+        RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(sa.func.greatest(_JOBS.c.rings, 0), 10)), LONGEST_RING_SECONDS
+    )
     rung = await connection.execute(
         sa.update(_JOBS)
         .where(_JOBS.c.id.in_(due.scalar_subquery()))
-        .values(ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause), rings=_JOBS.c.rings + 1)
+        .values(
+            ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause),
+            rings=sa.func.greatest(_JOBS.c.rings, 0) + 1,
+        )
         .returning(_JOBS.c.id, _JOBS.c.rings)
     )
     return [(row.id, row.rings - 1) for row in rung]

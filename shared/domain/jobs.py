@@ -71,6 +71,16 @@ class NewJob:
     is_test: bool = False
     store: bool = True
     retention_seconds: int | None = None
+    webhook: "Webhook | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a job's own events go. `events` None: the ends only."""
+
+    url: str
+    origin: str
+    events: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,29 @@
 """Accepting a request: everything that can be refused is refused here, before anything is stored or spent."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared import errors, ids
 from shared.db import acceptance, budgets, engine, ledger
 from shared.db import jobs as job_rows
-from shared.domain import doubts, jobs, keys, models, names, pricing, requests, requirements, routing, states, tenants
-from shared.services import admission, idempotency, limits, reservations
+from shared.domain import (
+    doubts,
+    endpoints,
+    funnels,
+    jobs,
+    keys,
+    models,
+    names,
+    offers,
+    pricing,
+    requests,
+    requirements,
+    routing,
+    states,
+    tenants,
+)
+from shared.outbound import downloads, targets
+from shared.services import admission, idempotency, limits, receivers, reservations
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +36,20 @@ class Sender:
     limits: keys.Limits = field(default_factory=keys.Limits)
     retention_seconds: int | None = None
 
+    @property
+    def is_test(self) -> bool:
+        """Whether the key is a test key."""
+        return self.mode is keys.Mode.TEST
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings say about every request."""
+    """What the deployment says about every request. Without a guard the strictest rules hold for `webhook_url`."""
 
     default_deadline_seconds: int
     retention_seconds: int = 0
     gate: admission.Admission | None = None
+    guard: targets.Guard = targets.STRICTEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +62,7 @@ class NewRequest:
     rules: Rules
     once: idempotency.Once | None = None
     rerun_of: str | None = None
+    snapshot: endpoints.Snapshot = endpoints.NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +83,18 @@ async def accept(
     """Store a job with its request, first event and reserved money in ONE transaction and answer it. Commits.
 
     May be repeated with the same idempotency key: that answers the first job (promise P8). Raises
-    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenError,
+    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenError, ForbiddenUrlError,
     IdempotencyMismatchError, IdempotencyInFlightError, BudgetExceededError, RateLimitedError, OverloadedError; then
     nothing is stored.
     """
-    _check_models(catalog, new)
-    job = _new_job(new, _route(catalog, usable_providers, new), now)
+    check_models(catalog, new.kind, new.request)
+    usable = _reach(catalog, usable_providers, new)
+    route = routed(new.request, catalog, usable, new.snapshot)
+    if new.request.webhook_url is not None:
+        await receivers.vet_url(new.rules.guard, new.request.webhook_url, "webhook_url")
     if new.rules.gate is not None:
         await new.rules.gate.check(db, new.request.priority, now)
+    job = _new_job(new, catalog, route, now)
     async with db.transaction() as connection:
         before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
         if before is not None:
@@ -88,15 +115,18 @@ async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob
     return made
 
 
-def _check_models(catalog: models.Catalog, new: NewRequest) -> None:
-    for place, slug in enumerate([new.request.model, *new.request.models]):
-        param = "model" if place == 0 else f"models[{place - 1}]"
+def check_models(catalog: models.Catalog, kind: states.Kind, request: requests.AnyRequest) -> None:
+    """Raise UnknownModelError, WrongKindError or UnsupportedValueError for what a model asked for does not offer."""
+    for slug, param in _asked(request):
         model = catalog.models.get(slug)
         if model is None:
             raise unknown_model(catalog, slug, param)
-        requirements.check(model, new.kind, new.request, param)
-        if new.sender.mode is keys.Mode.TEST and not _is_sandboxed(catalog, model):
-            raise _not_for_tests(catalog, new.kind, param)
+        requirements.check(model, kind, request, param)
+
+
+def _asked(request: requests.AnyRequest) -> list[tuple[str, str]]:
+    """The models asked for, each with the field that names it."""
+    return [(request.model, "model"), *((slug, f"models[{place}]") for place, slug in enumerate(request.models))]
 
 
 def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.UnknownModelError:
@@ -105,32 +135,48 @@ def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.Unkn
     return errors.UnknownModelError(f"No model is called {slug!r}.", param=param, accepted=near)
 
 
-def _is_sandboxed(catalog: models.Catalog, model: models.Model) -> bool:
-    return any(endpoint.provider in catalog.sandboxes() for endpoint in model.endpoints)
+def _reach(catalog: models.Catalog, usable_providers: frozenset[str], new: NewRequest) -> frozenset[str]:
+    """The providers this sender may use. Raises ForbiddenError for a test key that asks for a real model."""
+    if not new.sender.is_test:
+        return usable_providers
+    sandboxes = catalog.sandboxes()
+    inside = {m.id for m in catalog.models.values() if sandboxes & {endpoint.provider for endpoint in m.endpoints}}
+    for slug, param in _asked(new.request):
+        if slug not in inside:
+            known = sorted(name for name in inside if catalog.models[name].kind is new.kind)
+            raise errors.ForbiddenError("A test key reaches sandbox models only.", param=param, accepted=known[:20])
+    return usable_providers & sandboxes
 
 
-def _not_for_tests(catalog: models.Catalog, kind: states.Kind, param: str) -> errors.ForbiddenError:
-    known = sorted(m.id for m in catalog.models.values() if m.kind is kind and _is_sandboxed(catalog, m))
-    return errors.ForbiddenError("A test key reaches sandbox models only.", param=param, accepted=known[:20])
-
-
-def _route(catalog: models.Catalog, usable_providers: frozenset[str], new: NewRequest) -> routing.Route:
-    is_test = new.sender.mode is keys.Mode.TEST
-    route = routing.decide(
-        new.request, catalog, usable_providers & catalog.sandboxes() if is_test else usable_providers
-    )
+def routed(
+    request: requests.AnyRequest,
+    catalog: models.Catalog,
+    usable_providers: frozenset[str],
+    snapshot: endpoints.Snapshot,
+) -> routing.Route:
+    """The route of a request, likeliest order first. Raises NoEndpointsError, with the funnel, for an empty one."""
+    route = routing.decide(request, catalog, usable_providers, snapshot=snapshot)
     if not route.candidates:
-        raise errors.NoEndpointsError(details=_funnel(route))
+        raise no_endpoints(funnels.explain(request, catalog, usable_providers, route, snapshot), route)
     return route
 
 
-def _funnel(route: routing.Route) -> dict[str, object]:
-    return {"excluded": [{"endpoint": item.endpoint, "reason": item.reason} for item in route.excluded]}
+def no_endpoints(funnel: funnels.Funnel, route: routing.Route) -> errors.NoEndpointsError:
+    """The error for a request nobody can serve: what each filter took out, and what would help."""
+    nearest = funnel.nearest
+    return errors.NoEndpointsError(
+        f"No endpoint can serve this request. {nearest.hint}" if nearest else None,
+        details={
+            "endpoints": funnel.endpoints,
+            "funnel": [asdict(step) for step in funnel.steps],
+            "nearest": asdict(nearest) if nearest else None,
+            "excluded": [asdict(item) for item in route.excluded],
+        },
+    )
 
 
-def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJob:
+def _new_job(new: NewRequest, catalog: models.Catalog, route: routing.Route, now: datetime) -> jobs.NewJob:
     sender, request = new.sender, new.request
-    is_test = sender.mode is keys.Mode.TEST
     seconds = request.deadline_seconds or new.rules.default_deadline_seconds
     return jobs.NewJob(
         id=ids.new(ids.Prefix.JOB),
@@ -143,16 +189,28 @@ def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJo
         created_at=now,
         deadline_at=now + timedelta(seconds=seconds),
         metadata=request.metadata,
-        estimate_micros=0 if is_test else route.dearest_micros(),
+        estimate_micros=0 if sender.is_test else route.dearest_micros(),
         request=requests.store(request),
-        prices={c.name: pricing.snapshot(c.endpoint, request) for c in route.candidates},
+        prices=_prices(catalog, request),
         rerun_of=new.rerun_of,
-        is_test=is_test,
+        webhook=_webhook(request),
+        is_test=sender.is_test,
         store=request.store,
         retention_seconds=tenants.retention_seconds(
             request.retention_seconds, sender.retention_seconds, new.rules.retention_seconds
         ),
     )
+
+
+def _prices(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str, dict[str, str]]:
+    """Of every endpoint that might come to serve it, also those that are out of the route now."""
+    offered = (offer for slug in request.asked_models() for offer in offers.of_model(catalog, slug))
+    return {offer.name: pricing.snapshot(offer.endpoint, request) for offer in offered}
+
+
+def _webhook(request: requests.AnyRequest) -> jobs.Webhook | None:
+    url, named = request.webhook_url, request.webhook_events
+    return None if url is None else jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None)
 
 
 async def _replay(connection: engine.Connection, new: NewRequest, job_id: str) -> Receipt:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.db import attempts, claims, engine
+from shared.db import attempts, claims, deliveries, engine
 from shared.db import jobs as job_rows
 from shared.db import processes as process_rows
 from shared.domain import attempts as domain_attempts
@@ -20,6 +20,8 @@ class Claim:
     history: tuple[domain_attempts.Attempt, ...]
     # By endpoint's name: what each asked for when the job was accepted.
     prices: dict[str, dict[str, str]]
+    # The endpoint that served the job this one is a rerun of.
+    parent_endpoint: str | None = None
 
     @property
     def last(self) -> domain_attempts.Attempt | None:
@@ -69,6 +71,7 @@ async def leave(db: engine.Database, process_id: str) -> None:
     async with db.transaction() as connection:
         await process_rows.leave(connection, process_id)
         await claims.release_dead(connection)
+        await deliveries.release_dead(connection)
 
 
 async def rescue(db: engine.Database) -> list[str]:
@@ -82,4 +85,8 @@ async def rescue(db: engine.Database) -> list[str]:
 async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
     stored = await job_rows.stored_request(connection, job.tenant_id, job.id)
     request = requests.parse(job.kind, stored.body if stored else {})
-    return Claim(job, request, tuple(await attempts.of_job(connection, job.id)), stored.prices if stored else {})
+    history, prices = tuple(await attempts.of_job(connection, job.id)), stored.prices if stored else {}
+    if job.rerun_of is None or history:
+        return Claim(job, request, history, prices)
+    parent = await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of)
+    return Claim(job, request, history, prices, parent)

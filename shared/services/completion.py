@@ -30,7 +30,6 @@ async def complete(
     Raises LostClaimError; then nothing is recorded.
     """
     async with db.transaction() as connection:
-        await output_rows.insert_all(connection, stored)
         await attempts.note(connection, attempt.id, cost_micros=0 if job.is_test else cost_micros)
         await attempts.drop_bodies(connection, job.id)
         history = await attempts.of_job(connection, job.id)
@@ -44,10 +43,10 @@ async def complete(
             progress=100,
             cost_micros=_spent_micros(history),
         )
+        # After the fenced write: a ghost learns that its claim is lost, not that its outputs are there already.
+        await output_rows.insert_all(connection, stored)
         await reservations.settle(connection, job, history, now)
-        await events.append(
-            connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {"outputs": len(stored)}
-        )
+        await events.append(connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
         return ended
 
 
@@ -77,8 +76,7 @@ async def end(
             cost_micros=_spent_micros(history),
         )
         await reservations.settle(connection, job, history, now)
-        data = {"code": ending.error_code, "message": ending.error_message, "billed": ending.billed}
-        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, data)
+        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, {})
         return ended
 
 

@@ -46,7 +46,7 @@ async def settle(
     reached = await budget_rows.settle(connection, job.budget_ids, job.held_micros, spent, now)
     for budget in reached:
         await events.append(
-            connection, job.id, job.tenant_id, domain_events.EventType.BUDGET_THRESHOLD, now, _told(budget, now)
+            connection, job.tenant_id, job.tenant_id, domain_events.EventType.BUDGET_THRESHOLD, now, _told(budget, now)
         )
 
 

@@ -37,8 +37,8 @@ class Location:
     secret_access_key: str = field(repr=False)
 
 
-def of_settings(configured: settings.Settings) -> Location:
-    """The location that the settings name."""
+def location_of(configured: settings.Settings) -> Location:
+    """The location a deployment's settings name."""
     return Location(
         endpoint_url=configured.s3_endpoint_url,
         public_endpoint_url=configured.s3_public_endpoint_url,

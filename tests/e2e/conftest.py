@@ -1,7 +1,7 @@
 """The whole stack, once a session, reached through its public URLs only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 
 import pytest
@@ -33,13 +33,10 @@ async def finish(api: client.Client, kind: str, body: client.Json) -> client.Jso
 
 
 async def end_of(api: client.Client, job_id: str) -> client.Json:
-    job: client.Json = {}
     async with asyncio.timeout(FINISH_SECONDS):
-        async for job in api.follow(job_id):
-            pass
-    return job
+        return [job async for job in api.follow(job_id)][-1]
 
 
 @pytest.fixture(name="finish", scope="session")
-def finisher(api: client.Client) -> Callable[[str, client.Json], Awaitable[client.Json]]:
+def finisher(api: client.Client) -> Callable[[str, client.Json], Coroutine[None, None, client.Json]]:
     return lambda kind, body: finish(api, kind, body)

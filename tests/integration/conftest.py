@@ -48,15 +48,7 @@ async def database(migrated: engine.Database) -> engine.Database:
 
 @pytest.fixture(scope="session")
 async def objects(configured: settings.Settings) -> AsyncIterator[storage.Objects]:
-    location = bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
-    )
-    made = storage.Objects(location)
+    made = storage.Objects(bucket.location_of(configured))
     await made.ensure_bucket()
     yield made
     made.close()

@@ -9,31 +9,33 @@ from shared import clock, failpoints, logs
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.db import polls as poll_rows
-from shared.domain import attempts, backoff, faults, states
+from shared.domain import attempts, backoff, endpoints, faults, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, polls
 from workers import context
-from workers.steps import stop
+from workers.steps import stop, turns
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 
 async def poll_due(at: context.Context) -> int:
     """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
+    if not at.lease.holds():
+        return 0
     due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
     failpoints.reach(failpoints.Failpoint.CLAIMED)
     with at.hand.holding({item.job.id: item.job.fence for item in due}):
         found = await asyncio.gather(*(_poll(at, item) for item in due), return_exceptions=True)
         running = [item for item in found if isinstance(item, poll_rows.Progress)]
-        changed = await polls.give_back(at.db, at.process_id, running)
+        changed = await polls.give_back(at.db, at.process_id, running, clock.now())
     for item in found:
         if isinstance(item, BaseException):
             # Its claim is not in hand any more, so the next heartbeats give it back.
             _log.error("poll_broke", error=type(item).__name__, exc_info=item)
-    ended = [item.job.id for item, outcome in zip(due, found, strict=True) if outcome is None]
-    for job_id in (*changed, *ended):
-        at.news.tell(job_id)
+    for polled, outcome in zip(due, found, strict=True):
+        if outcome is None or polled.job.id in changed:
+            at.news.tell(polled.job.id, polled.job.tenant_id)
     if due:
         at.hints.give()
     return len(due)
@@ -50,10 +52,13 @@ async def _poll(at: context.Context, due: polls.DuePoll) -> poll_rows.Progress |
             await _let_win(at, due, latecomer)
             return None
         failpoints.reach(failpoints.Failpoint.POLLED)
-        return await _written(at, due, outcome)
+        running = await _written(at, due, outcome)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError):
         _log.warning("claim_lost", job_id=due.job.id)
         return None
+    if running is None:
+        await at.capacity.give_back(due.attempt)
+    return running
 
 
 async def _ask(at: context.Context, attempt: attempts.Attempt) -> base.PollOutcome:
@@ -61,7 +66,7 @@ async def _ask(at: context.Context, attempt: attempts.Attempt) -> base.PollOutco
 
 
 async def _latecomer(at: context.Context, due: polls.DuePoll) -> attempt_services.Win | None:
-    """An attempt given up as stuck that has finished after all."""
+    """An attempt given up as stuck, or in doubt, that has finished after all."""
     for attempt in due.overdue:
         outcome = await _ask(at, attempt)
         if isinstance(outcome, base.Finished):
@@ -72,6 +77,7 @@ async def _latecomer(at: context.Context, due: polls.DuePoll) -> attempt_service
 async def _let_win(at: context.Context, due: polls.DuePoll, winner: attempt_services.Win) -> None:
     status = await stop.give_up(at, due.attempt)
     await attempt_services.overtaken(at.db, due.job, winner, due.attempt, status, clock.now())
+    await at.capacity.give_back(due.attempt)
     _log.info("overtaken", job_id=due.job.id, winner=winner.attempt.number, loser=due.attempt.number)
 
 
@@ -84,6 +90,7 @@ async def _written(at: context.Context, due: polls.DuePoll, outcome: base.PollOu
             await attempt_services.ended_badly(
                 at.db, due.job, due.attempt, states.AttemptStatus.FAILED, outcome.fault, now, outcome.cost_micros
             )
+            await turns.learn(at, due.attempt, outcome.fault)
         case base.Running() | base.PollLost() if _is_stuck(at, due):
             await _give_up_waiting(at, due)
         case base.Running():
@@ -117,7 +124,9 @@ def _is_stuck(at: context.Context, due: polls.DuePoll) -> bool:
     offers = [offer for offer in model.endpoints if offer.provider == due.attempt.provider] if model else []
     if not offers or due.attempt.accepted_at is None:
         return False
-    return clock.now() - due.attempt.accepted_at > timedelta(seconds=offers[0].limits.stuck_seconds)
+    health, usual = at.watch.current.of(due.attempt.endpoint), model.usual_seconds if model else 10.0
+    limit = endpoints.stuck_seconds(offers[0].limits, usual, health)
+    return clock.now() - due.attempt.accepted_at > timedelta(seconds=limit)
 
 
 async def _give_up_waiting(at: context.Context, due: polls.DuePoll) -> None:

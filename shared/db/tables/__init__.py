@@ -5,6 +5,8 @@ from shared.db.tables import (
     audit,
     budgets,
     canaries,
+    deliveries,
+    endpoints,
     events,
     idempotency,
     jobs,
@@ -13,7 +15,10 @@ from shared.db.tables import (
     metadata,
     outputs,
     processes,
+    receivers,
+    signing,
     tenants,
+    tries,
 )
 
 __all__ = [
@@ -21,6 +26,8 @@ __all__ = [
     "audit",
     "budgets",
     "canaries",
+    "deliveries",
+    "endpoints",
     "events",
     "idempotency",
     "jobs",
@@ -29,5 +36,8 @@ __all__ = [
     "metadata",
     "outputs",
     "processes",
+    "receivers",
+    "signing",
     "tenants",
+    "tries",
 ]

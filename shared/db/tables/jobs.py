@@ -8,14 +8,17 @@ from shared.db.tables import metadata
 ACTIVE = sa.text("status IN ('queued', 'in_progress')")
 # Never rung for: it waits for its tenant's turn. Indexes serve a query only if it says the same words.
 WAITING = "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings = 0 AND cancel_requested_at IS NULL"
-# Begun, rung for, or to be cancelled: it waits for nobody's turn.
+# Its turn came, and there was no room for it: given back to be tried again at `ring_at` (rings = PARKED).
+PARKED = -1
+PARKING = "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings < 0"
+# Begun, rung for, parked, or to be cancelled: it waits for nobody's turn.
 RUNNING = (
     "lease_owner IS NULL AND step IN ('submit', 'collect')"
-    " AND (status <> 'queued' OR rings > 0 OR cancel_requested_at IS NOT NULL)"
+    " AND (status <> 'queued' OR rings <> 0 OR cancel_requested_at IS NOT NULL)"
 )
 # Rung for, and not yet taken: these stand between a new job and a worker.
 RUNG = "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings > 0"
-IN_FLIGHT = "status = 'in_progress' OR (status = 'queued' AND (rings > 0 OR lease_owner IS NOT NULL))"
+IN_FLIGHT = "status = 'in_progress' OR (status = 'queued' AND (rings <> 0 OR lease_owner IS NOT NULL))"
 # The second half is always true. It keeps the index for counting positions away from the query that deals turns
 # (db/turns.py), which would read the whole queue of a tenant through it to find the jobs of one key.
 QUEUED = "status = 'queued' AND priority >= 0"
@@ -70,13 +73,20 @@ jobs = sa.Table(
     sa.Column("retention_seconds", sa.Integer),
     sa.Column("collected_at", metadata.Moment),
     sa.Column("forgotten_at", metadata.Moment),
+    # Where this job's own events go, besides the tenant's receivers.
+    sa.Column("webhook_url", sa.Text),
+    sa.Column("webhook_events", pg.ARRAY(sa.Text)),
+    sa.Column("webhook_receiver_id", sa.Text),
 )
 
 sa.Index("ix_jobs_tenant_created", jobs.c.tenant_id, jobs.c.id.desc())
 sa.Index("ix_jobs_ring", jobs.c.ring_at, postgresql_where=sa.text(RUNNING))
 sa.Index(
-    "ix_jobs_waiting", jobs.c.tenant_id, jobs.c.key_id, jobs.c.turn_at, jobs.c.id, postgresql_where=sa.text(WAITING)
+    "ix_jobs_waiting",
+    *(jobs.c.tenant_id, jobs.c.key_id, jobs.c.model, jobs.c.turn_at, jobs.c.id),
+    postgresql_where=sa.text(WAITING),
 )
+sa.Index("ix_jobs_parked", jobs.c.tenant_id, jobs.c.key_id, jobs.c.model, postgresql_where=sa.text(PARKING))
 sa.Index("ix_jobs_rung", jobs.c.tenant_id, postgresql_where=sa.text(RUNG))
 sa.Index("ix_jobs_in_flight", jobs.c.key_id, postgresql_where=sa.text(IN_FLIGHT))
 sa.Index("ix_jobs_unsettled", jobs.c.id, postgresql_where=sa.text(UNSETTLED))
@@ -96,4 +106,6 @@ requests = sa.Table(
     sa.Column("body", pg.JSONB, nullable=False),
     # What each endpoint asked for when the request was accepted: later prices are for later jobs.
     sa.Column("prices", pg.JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    # What the router decided before each attempt (domain/decisions.py).
+    sa.Column("route", pg.JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
 )

@@ -14,4 +14,6 @@ tenants = sa.Table(
     sa.Column("weight", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("retention_seconds", sa.Integer),
     sa.Column("disabled_at", metadata.Moment),
+    # Counts the events that are about the tenant itself.
+    sa.Column("sequence", sa.Integer, nullable=False, server_default="0"),
 )

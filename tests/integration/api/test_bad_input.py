@@ -153,7 +153,9 @@ async def test_what_is_not_declared_as_json_is_415(
 async def test_a_bad_idempotency_key_is_refused(
     client: httpx.AsyncClient, count: steps.Count, key: str | bytes
 ) -> None:
-    answer = await client.post("/v1/videos", json=VIDEO, headers={"Idempotency-Key": key})
+    answer = await client.post(
+        "/v1/videos", json=VIDEO, headers=[(b"Idempotency-Key", key if isinstance(key, bytes) else key.encode())]
+    )
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Idempotency-Key")
     assert await count() == 0
 

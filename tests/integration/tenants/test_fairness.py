@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from shared import clock
 from shared.db import claims, engine, turns
+from shared.domain import states
 from shared.domain import turns as domain_turns
 from shared.services import acceptance, due
 from tests.integration.tenants import money
@@ -112,7 +113,7 @@ async def test_tenants_get_their_share_by_weight(database: engine.Database, weig
 
 async def test_within_a_tenant_priority_goes_first_and_age_catches_up(database: engine.Database) -> None:
     by = await money.sender(database, await money.tenant(database))
-    made = {}
+    made: dict[int, list[str]] = {}
     for priority in (5, 0, 9, 5):
         job = await money.submit(database, by, money.IMAGE.model_copy(update={"priority": priority}))
         made.setdefault(priority, []).append(job.id)
@@ -122,6 +123,26 @@ async def test_within_a_tenant_priority_goes_first_and_age_catches_up(database: 
         values = {"turn": domain_turns.turn_at(long_ago, 0), "id": old}
         await connection.execute(sa.text("UPDATE jobs SET turn_at = :turn WHERE id = :id"), values)
     assert await take(database) == (old, *made[9], *made[5])
+
+
+async def test_a_model_without_room_holds_up_nobody_and_nothing_else(database: engine.Database) -> None:
+    hog = await money.sender(database, await money.tenant(database))
+    await flood(database, hog, 500)
+    other = await money.submit(database, hog, money.IMAGE.model_copy(update={"model": "sandbox/image-slow"}))
+    tried: set[str] = set()
+    soon = clock.now() + timedelta(seconds=30)
+    for _ in range(20):
+        rung = await take(database)
+        for job_id in set(rung) - {other.id}:
+            async with database.transaction() as connection:
+                job = await claims.claim(connection, job_id, "prc_test", clock.now())
+                assert job is not None
+                await claims.release(connection, job, states.Step.SUBMIT, soon)
+        tried |= set(rung)
+    # Some of those without room are parked, the other 470 are not even looked at; the other model's job is rung for.
+    assert len(tried) == turns.MOST_PARKED + 1
+    assert other.id in tried
+    assert set(await take(database, 31)) == tried
 
 
 async def test_a_lost_doorbell_is_rung_again_and_again(database: engine.Database) -> None:

@@ -203,5 +203,5 @@ def test_the_books_balance_whatever_happens(
             phases=(hypothesis.Phase.generate,),
             suppress_health_check=list(hypothesis.HealthCheck),
         )
-        stateful.run_state_machine_as_test(Books, settings=limits)  # type: ignore[no-untyped-call] # Hypothesis has no types here
+        stateful.run_state_machine_as_test(Books, settings=limits)
         runner.run(world.db.close())

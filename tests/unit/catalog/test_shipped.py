@@ -19,7 +19,7 @@ def test_every_model_of_the_sandbox_is_offered_under_its_name() -> None:
 
 @pytest.mark.parametrize("model", CATALOG.models.values(), ids=lambda model: model.id)
 def test_a_model_makes_what_its_endpoints_make(model: models.Model) -> None:
-    assert {variants.MODELS[endpoint.upstream_model].kind for endpoint in model.endpoints} == {model.kind}
+    assert {str(variants.MODELS[endpoint.upstream_model].kind) for endpoint in model.endpoints} == {str(model.kind)}
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,14 @@ def test_the_estimate_is_what_the_sandbox_bills(kind: states.Kind) -> None:
 
 def test_what_is_left_open_is_what_the_sandbox_makes_by_itself() -> None:
     film, picture = CATALOG.models["sandbox/video"], CATALOG.models["sandbox/image"]
-    assert str(sizes.of_video(film, requests.VideoRequest(model="m", prompt="p"))) == asks.DEFAULT_SIZES["video"]
-    assert str(sizes.of_image(picture, requests.ImageRequest(model="m", prompt="p"))) == asks.DEFAULT_SIZES["image"]
+    assert (
+        str(sizes.of_video(film, requests.VideoRequest(model="m", prompt="p")))
+        == asks.DEFAULT_SIZES[variants.Kind.VIDEO]
+    )
+    assert (
+        str(sizes.of_image(picture, requests.ImageRequest(model="m", prompt="p")))
+        == asks.DEFAULT_SIZES[variants.Kind.IMAGE]
+    )
     assert pricing.default_seconds(film) == asks.DEFAULT_DURATION_SECONDS
 
 

@@ -28,7 +28,7 @@ def test_inline_is_shown_and_not_saved() -> None:
     assert dispositions.content_disposition("a.mp4", inline=True).startswith("inline; ")
 
 
-@given(name=st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=100))
+@given(name=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=100))
 def test_no_name_breaks_the_header(name: str) -> None:
     header = dispositions.content_disposition(name, inline=False)
     assert header.isascii()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors
-from shared.domain import models, requests, sizes, states
+from shared.domain import models, requests, requirements, sizes, states
 
 PRICE = models.Price(unit=models.Unit.SECOND, usd="0.1")
 ENDPOINT = models.Endpoint(
@@ -20,7 +20,7 @@ def model(**choices: object) -> models.Model:
 
 
 def video(**fields: object) -> requests.VideoRequest:
-    return requests.VideoRequest(model="a/video", prompt="a cat", **fields)
+    return requests.VideoRequest.model_validate({"model": "a/video", "prompt": "a cat"} | fields)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,13 @@ def test_the_models_first_choice_fills_what_is_left_open(
     choices: dict[str, object], fields: dict[str, str], pixels: str
 ) -> None:
     assert str(sizes.of_video(model(**choices), video(**fields))) == pixels
+
+
+def test_a_contradiction_is_refused_when_the_request_is_checked() -> None:
+    offers = model(sizes=("1280x720",), resolutions=("720p", "1080p"))
+    requirements.check(offers, states.Kind.VIDEO, video(size="1280x720", resolution="720p"), "model")
+    with pytest.raises(errors.UnsupportedValueError, match=r"size 1280x720 is not 1080p"):
+        requirements.check(offers, states.Kind.VIDEO, video(size="1280x720", resolution="1080p"), "model")
 
 
 def test_an_image_has_its_size_or_the_models_first() -> None:

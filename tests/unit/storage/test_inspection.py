@@ -36,6 +36,8 @@ async def reason(path: Path, kind: states.Kind) -> str:
         ("b.mp4", INDEX_FIRST, "video/mp4"),
         ("c.mov", making.Film(sound=True), "video/quicktime"),
         ("d.webm", making.Film(codec="libvpx-vp9"), "video/webm"),
+        ("live.webm", making.Film(codec="libvpx-vp9", options={"live": "1"}), "video/webm"),
+        ("long.webm", making.Film(codec="libvpx-vp9", frames_per_key_frame=10), "video/webm"),
         ("e.mp4", making.Film(sound=True, options={"movflags": "frag_keyframe+empty_moov"}), "video/mp4"),
     ],
 )
@@ -113,9 +115,9 @@ async def test_a_playlist_is_no_video_and_is_not_followed(tmp_path: Path) -> Non
     with av.open(str(listing)) as followed:
         assert followed.streams.video
     assert "no video of a form we know" in await reason(listing, VIDEO)
-    # Not even when it pretends: the form is given to FFmpeg, which must not guess again.
-    with pytest.raises(unusable.UnusableOutputError):
-        films.examine(listing, forms.MP4)
+    # Even where our own look was deceived: the form is given to FFmpeg, which must not guess again.
+    with pytest.raises(av.error.InvalidDataError), films.opened(listing, forms.WEBM):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Which of the storage's faults pass by themselves, and which somebody must mend."""
 
+from typing import Any
+
 import pytest
 from botocore import exceptions
 
@@ -8,9 +10,8 @@ from shared.storage import troubles
 
 
 def answer(status: int, code: str) -> exceptions.ClientError:
-    return exceptions.ClientError(
-        {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject"
-    )
+    told: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return exceptions.ClientError(told, "PutObject")
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def _jobs_more_indexes() -> None:
     op.create_index(
         "ix_jobs_queued",
         "jobs",
-        [sa.literal_column("priority DESC"), "id"],
+        ["tenant_id", sa.literal_column("priority DESC"), "id"],
         unique=False,
         postgresql_where=sa.text("status = 'queued'"),
     )

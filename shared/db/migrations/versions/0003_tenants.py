@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0003_tenants"
-down_revision = "0001"
+down_revision = "0006_endpoints"
 branch_labels = None
 depends_on = None
 
@@ -15,10 +15,11 @@ WAITING = (
 )
 RUNNING = (
     "lease_owner IS NULL AND step IN ('submit', 'collect')"
-    " AND (status <> 'queued' OR rings > 0 OR cancel_requested_at IS NOT NULL)"
+    " AND (status <> 'queued' OR rings <> 0 OR cancel_requested_at IS NOT NULL)"
 )
+PARKING = "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings < 0"
 RUNG = "status = 'queued' AND step = 'submit' AND lease_owner IS NULL AND rings > 0"
-IN_FLIGHT = "status = 'in_progress' OR (status = 'queued' AND (rings > 0 OR lease_owner IS NOT NULL))"
+IN_FLIGHT = "status = 'in_progress' OR (status = 'queued' AND (rings <> 0 OR lease_owner IS NOT NULL))"
 UNSETTLED = "held_micros > 0 AND status NOT IN ('queued', 'in_progress')"
 UNFORGOTTEN = "NOT store AND forgotten_at IS NULL AND finished_at IS NOT NULL"
 ADMIN_KEY_ID = "key_00000000000000000000000000"
@@ -195,7 +196,8 @@ def _jobs_indexes() -> None:
     op.drop_index("ix_jobs_queued", table_name="jobs")
     for name, columns, where in (
         ("ix_jobs_ring", ["ring_at"], sa.text(RUNNING)),
-        ("ix_jobs_waiting", ["tenant_id", "key_id", "turn_at", "id"], sa.text(WAITING)),
+        ("ix_jobs_waiting", ["tenant_id", "key_id", "model", "turn_at", "id"], sa.text(WAITING)),
+        ("ix_jobs_parked", ["tenant_id", "key_id", "model"], sa.text(PARKING)),
         ("ix_jobs_rung", ["tenant_id"], sa.text(RUNG)),
         ("ix_jobs_in_flight", ["key_id"], sa.text(IN_FLIGHT)),
         ("ix_jobs_unsettled", ["id"], sa.text(UNSETTLED)),
@@ -208,7 +210,7 @@ def _jobs_indexes() -> None:
 
 
 def _jobs_indexes_back() -> None:
-    for name in ("ring", "waiting", "rung", "in_flight", "unsettled", "unforgotten"):
+    for name in ("ring", "waiting", "parked", "rung", "in_flight", "unsettled", "unforgotten"):
         op.drop_index(f"ix_jobs_{name}", table_name="jobs")
     for name in ("queued", "queued_key", "queued_since"):
         op.drop_index(f"ix_jobs_{name}", table_name="jobs")
@@ -217,7 +219,7 @@ def _jobs_indexes_back() -> None:
     op.create_index(
         "ix_jobs_queued",
         "jobs",
-        [sa.literal_column("priority DESC"), "id"],
+        ["tenant_id", sa.literal_column("priority DESC"), "id"],
         postgresql_where=sa.text("status = 'queued'"),
     )
 
