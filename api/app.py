@@ -7,10 +7,31 @@ from typing import Any
 
 import fastapi
 from fastapi import routing
+from fastapi.middleware import cors
 
-from api import errors, middleware, parts
-from api.native import deliveries, events, images, jobs, models, outputs, receivers, signing, texts, videos
-from api.operations import health
+from api import errors, idempotency, middleware, parts
+from api.native import (
+    audit,
+    budgets,
+    catalog,
+    deliveries,
+    endpoints,
+    estimates,
+    events,
+    images,
+    jobs,
+    keys,
+    models,
+    outputs,
+    receivers,
+    routes,
+    signing,
+    tenants,
+    texts,
+    usage,
+    videos,
+)
+from api.operations import callbacks, health
 from shared import settings
 
 ROUTERS = (
@@ -19,12 +40,23 @@ ROUTERS = (
     texts.router,
     jobs.router,
     outputs.router,
+    # Before the models: their ids may hold slashes.
+    endpoints.router,
     models.router,
+    estimates.router,
+    routes.router,
+    catalog.router,
     receivers.router,
     signing.router,
     deliveries.router,
     events.router,
+    usage.router,
+    keys.router,
+    budgets.router,
+    tenants.router,
+    audit.router,
     health.router,
+    callbacks.router,
 )
 
 DESCRIPTION = """\
@@ -57,9 +89,23 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
     errors.install(app)
     # The one added last is the outermost.
     app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes)
+    app.add_middleware(middleware.HeaderLimit, limit_bytes=configured.max_header_bytes)
+    if configured.cors_origins:
+        _allow_browsers(app, configured.cors_origins)
     app.add_middleware(middleware.RequestContext)
     _finish_openapi(app)
     return app
+
+
+def _allow_browsers(app: fastapi.FastAPI, origins: list[str]) -> None:
+    """Without credentials: a key in a page is the page's own doing, a cookie would be ours."""
+    app.add_middleware(
+        cors.CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Api-Key", "X-Request-Id"],
+        expose_headers=["Location", "Retry-After", "X-Request-Id", "RateLimit", "RateLimit-Policy"],
+    )
 
 
 @asynccontextmanager
@@ -85,10 +131,28 @@ def _finish_openapi(app: fastapi.FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _drop_422(original())
+            schema = original()
+            _drop_422(schema)
+            _tell_of_idempotency(schema)
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign] # the documented way to extend it
+
+
+def _tell_of_idempotency(schema: dict[str, Any]) -> None:
+    """Every POST takes the header; those that make jobs declare it themselves."""
+    header = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": idempotency.DESCRIPTION,
+        "schema": {"type": "string"},
+        "example": "4f1c2a7e-order-17",
+    }
+    for operation in (path["post"] for path in schema["paths"].values() if "post" in path):
+        known = operation.setdefault("parameters", [])
+        if operation.get("security") and not any(item["name"] == header["name"] for item in known):
+            known.append(header)
 
 
 def _drop_422(schema: dict[str, Any]) -> None:

@@ -44,6 +44,12 @@ _EXAMPLES: Mapping[int, dict[str, Any]] = {
         "accepted": [1, 2, 3, 5],
     },
     401: {"code": "unauthenticated", "message": "A valid key is needed: send `Authorization: Bearer <key>`."},
+    402: {
+        "code": "budget_exceeded",
+        "message": "The budget is used up. Limit: the key's day budget.",
+        "details": {"limit_source": "key", "period": "day", "left_micros": 1200, "needed_micros": 50000},
+    },
+    403: {"code": "forbidden", "message": "This key needs the scope 'submit'.", "param": "scope"},
     404: {"code": "not_found", "message": "There is nothing with this id here."},
     409: {"code": "conflict", "message": "The job is over: it is completed.", "details": {"status": "completed"}},
     410: {"code": "gone", "message": "The output existed but has been deleted or has expired; run the job again."},
@@ -55,13 +61,17 @@ _EXAMPLES: Mapping[int, dict[str, Any]] = {
         "message": "This Idempotency-Key was used with another body; use a new key for a new request.",
         "param": "Idempotency-Key",
     },
+    429: {"code": "rate_limited", "message": "This key may send 600 requests a minute."},
     503: {"code": "unavailable", "message": "The service cannot store anything right now; try again later."},
 }
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for its OpenAPI. 503 may always happen and need not be named."""
-    return {status: _documented(status) for status in (*statuses, 503)}
+    """The error answers of a route, for its OpenAPI. 503 may always happen and need not be named; nor need 403 and
+    429, where a key is needed.
+    """
+    always = (403, 429, 503) if http.HTTPStatus.UNAUTHORIZED in statuses else (503,)
+    return {status: _documented(status) for status in sorted({*statuses, *always})}
 
 
 def _documented(status: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import structlog
 from starlette import datastructures, types
 
 from api import errors as answers
+from api import rates
 from shared import errors, ids, logs
 
 REQUEST_ID = "X-Request-Id"
@@ -74,6 +75,7 @@ class _Answering:
             self.status = message["status"]
             headers = datastructures.MutableHeaders(scope=message)
             headers[REQUEST_ID] = self.request_id
+            headers.update(self._scope["state"].get(rates.STATE, {}))
             if not self._scope["path"].startswith(_PAGES):
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -84,11 +86,16 @@ class _Answering:
         _log.info(
             "request",
             method=self._scope["method"],
-            path=self._scope["path"][:200],
+            path=_shown(self._scope["path"]),
             route=getattr(route, "path", None),
             status=self.status,
             milliseconds=round((time.perf_counter() - self._began) * 1000, 1),
         )
+
+
+def _shown(path: str) -> str:
+    """The path for the log; a callback's holds its signature."""
+    return "/callbacks/…" if path.startswith("/callbacks/") else path[:200]
 
 
 def _request_id(scope: types.Scope) -> str:
@@ -127,3 +134,20 @@ class BodyLimit:
         return errors.TooLargeError(
             f"The body is larger than {self.limit_bytes} bytes.", details={"max_bytes": self.limit_bytes}
         )
+
+
+class HeaderLimit:
+    """Raises HeadersTooLargeError for headers that are together too large."""
+
+    def __init__(self, app: types.ASGIApp, limit_bytes: int) -> None:
+        self.app = app
+        self.limit_bytes = limit_bytes
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Serve one request."""
+        if (
+            scope["type"] == "http"
+            and sum(len(name) + len(value) for name, value in scope["headers"]) > self.limit_bytes
+        ):
+            raise errors.HeadersTooLargeError(details={"max_bytes": self.limit_bytes})
+        await self.app(scope, receive, send)

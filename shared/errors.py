@@ -31,6 +31,12 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     FORBIDDEN_URL = "forbidden_url"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    RATE_LIMITED = "rate_limited"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    OVERLOADED = "overloaded"
+    INVALID_CATALOG = "invalid_catalog"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -180,6 +186,48 @@ class IdempotencyMismatchError(GenqueueError):
     """This Idempotency-Key was used with another body; use a new key for a new request."""
 
     code = Code.IDEMPOTENCY_MISMATCH
+    status = 422
+
+
+class IdempotencyInFlightError(GenqueueError):
+    """The first request with this Idempotency-Key has not ended yet; send it again after Retry-After."""
+
+    code = Code.IDEMPOTENCY_IN_FLIGHT
+    status = 409
+
+
+class BudgetExceededError(GenqueueError):
+    """The budget does not allow this job; `details` tells which one, what is left and when it resets."""
+
+    code = Code.BUDGET_EXCEEDED
+    status = 402
+
+
+class RateLimitedError(GenqueueError):
+    """Too much at once; `details` names the limit. Send it again after Retry-After."""
+
+    code = Code.RATE_LIMITED
+    status = 429
+
+
+class HeadersTooLargeError(GenqueueError):
+    """The request's headers are larger than we take."""
+
+    code = Code.HEADERS_TOO_LARGE
+    status = 431
+
+
+class OverloadedError(GenqueueError):
+    """The queue is full, and low priorities are turned away first; send it again after Retry-After."""
+
+    code = Code.OVERLOADED
+    status = 503
+
+
+class InvalidCatalogError(GenqueueError):
+    """The catalog's files cannot be used, and the old catalog goes on serving; `details.faults` says what to mend."""
+
+    code = Code.INVALID_CATALOG
     status = 422
 
 

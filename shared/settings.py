@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     provider_keys: dict[str, list[SecretStr]] = Field(
         default_factory=dict, description="JSON: the keys by provider name, one or several each."
     )
+    callbacks: Literal["auto", "always", "never"] = Field(
+        "auto", description="Let providers call us back at the public URL; auto: unless that is this machine's own."
+    )
     sandbox_url: str = Field("http://127.0.0.1:8090", description="Where the sandbox provider listens.")
     allowed_networks: list[str] = Field(
         default_factory=list, description="JSON: private networks (CIDR) that outbound requests may reach."
@@ -76,6 +79,23 @@ class Settings(BaseSettings):
     stream_downloads: bool = Field(
         default=False, description="Send output bytes through the API instead of a redirect."
     )
+    requests_per_minute: int = Field(
+        600, description="Requests a key may send a minute, unless the key says otherwise; 0 is no limit."
+    )
+    bad_keys_per_minute: int = Field(
+        30, description="Bad keys an address may send a minute before it is locked out; 0 is no limit."
+    )
+    max_queue_length: int = Field(
+        1_000_000, description="Queued jobs above which low priorities are turned away, and all at twice that; 0: none."
+    )
+    max_queue_age_seconds: int = Field(0, description="The same for the age of the oldest queued job; 0: none.")
+    fold_retries_seconds: int = Field(
+        0, description="Fold re-posts of SDKs that send no Idempotency-Key, for so long; 0 is off."
+    )
+    cors_origins: list[str] = Field(
+        default_factory=list, description="JSON: origins whose pages may call the API from a browser; none by default."
+    )
+    max_header_bytes: int = Field(32 * 1024, description="The most bytes of headers a request may have.")
     default_deadline_seconds: int = Field(3600, description="How long a job may take when the caller does not say.")
     lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
     worker_threads: int = Field(32, description="Task threads in one worker process.")

@@ -88,14 +88,19 @@ async def get_job(
         int,
         fastapi.Query(ge=0, le=LONGEST_WAIT_SECONDS, description="Hold the answer for up to so many seconds"),
     ] = 0,
-    expand: Annotated[Literal["request"] | None, fastapi.Query(description="Also show the stored request")] = None,
+    expand: Annotated[
+        list[Literal["request", "route"]],
+        fastapi.Query(description="Also show the stored request, or the router's decisions; may be repeated"),
+    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> answers.Job:
     """A job as it is now. With `wait` the answer comes as soon as status or progress change, the job is over, or
     the time is.
     """
     if wait:
         await waiting.until_changed(given.db, given.changes, caller.tenant_id, job_id, wait, given.stopping)
-    view = await jobs.get(given.db, caller.tenant_id, job_id, with_request=expand == "request")
+    view = await jobs.get(
+        given.db, caller.tenant_id, job_id, with_request="request" in expand, with_route="route" in expand
+    )
     return answers.job(given, view)
 
 
@@ -108,7 +113,7 @@ async def get_job(
     },
 )
 async def cancel_job(
-    job_id: JobId, caller: auth.Authenticated, given: parts.Given, response: fastapi.Response
+    job_id: JobId, caller: auth.Submitter, given: parts.Given, response: fastapi.Response
 ) -> answers.Job:
     """Cancel a job that is not over. 200: it is cancelled. 202: a provider is at work on it and will be told; it may
     still be completed. May be repeated.
@@ -129,20 +134,19 @@ async def cancel_job(
 )
 async def rerun_job(
     job_id: JobId,
-    caller: auth.Authenticated,
+    caller: auth.Submitter,
     key: idempotency.Keyed,
     given: parts.Given,
     response: fastapi.Response,
 ) -> answers.Accepted:
     """Make a new job from the stored request of one that is over, at today's prices; `rerun_of` names the old one."""
-    seconds = given.settings.default_deadline_seconds
-    wish = jobs.Rerun(caller.tenant_id, job_id, key.value, key.fingerprint, seconds, given.guard)
+    wish = jobs.Rerun(caller.sender, job_id, given.rules, key)
     catalog = given.catalog
     receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
     return submissions.hand_over(given, receipt, response)
 
 
 @router.delete("/v1/jobs/{job_id}", operation_id="delete_job", responses=errors.documented(400, 401, 404, 409))
-async def delete_job(job_id: JobId, caller: auth.Authenticated, given: parts.Given) -> answers.Job:
+async def delete_job(job_id: JobId, caller: auth.Submitter, given: parts.Given) -> answers.Job:
     """Delete the outputs of a job that is over, at once and for good; its record stays. May be repeated."""
     return answers.job(given, await jobs.delete(given.db, given.store, caller.tenant_id, job_id, clock.now()))

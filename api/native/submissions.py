@@ -6,11 +6,12 @@ from typing import Any
 import fastapi
 import structlog
 
-from api import auth, errors, idempotency, parts
+from api import auth, errors, parts
 from api.native import answers
 from shared import clock
 from shared.domain import requests, states
 from shared.services import acceptance
+from shared.services import idempotency as idempotency_services
 
 LONGEST_RETRY_AFTER_SECONDS = 15
 
@@ -25,7 +26,7 @@ _HEADERS = {
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"description": "Stored; it will reach one terminal status", "headers": _HEADERS},
 }
-RESPONSES = {**ACCEPTED, **errors.documented(400, 401, 404, 413, 415, 422)}
+RESPONSES = {**ACCEPTED, **errors.documented(400, 401, 402, 404, 409, 413, 415, 422)}
 
 
 async def submit(
@@ -33,19 +34,13 @@ async def submit(
     caller: auth.Caller,
     kind: states.Kind,
     request: requests.AnyRequest,
-    key: idempotency.Key,
+    once: idempotency_services.Once | None,
     response: fastapi.Response,
 ) -> answers.Accepted:
     """Accept the request and fill in the response's headers."""
     catalog = given.catalog
     new = acceptance.NewRequest(
-        tenant_id=caller.tenant_id,
-        kind=kind,
-        request=request,
-        default_deadline_seconds=given.settings.default_deadline_seconds,
-        idempotency_key=key.value,
-        fingerprint=key.fingerprint,
-        guard=given.guard,
+        sender=caller.sender, kind=kind, request=request, rules=given.rules, once=once, snapshot=given.watch.current
     )
     receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
     return hand_over(given, receipt, response)

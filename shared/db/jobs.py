@@ -1,14 +1,17 @@
 """Reading one tenant's jobs, and the small writes its callers may ask for. Every query names the tenant (P6)."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from shared.db import engine, rows
 from shared.db.tables import attempts as attempt_tables
 from shared.db.tables import jobs as tables
-from shared.domain import jobs, listings, states
+from shared.domain import jobs, listings, models, states
 
 QUEUE_POSITION_CAP = 1000
 
@@ -59,30 +62,88 @@ def _conditions(wanted: listings.JobFilter) -> list[sa.ColumnElement[bool]]:
 
 
 async def queue_position(connection: engine.Connection, tenant_id: str, job: jobs.Job) -> int:
-    """How many of the tenant's queued jobs go before this one, plus one; counted up to QUEUE_POSITION_CAP.
-
-    Two short ranges of one index instead of an OR, which would read the whole queue.
-    """
-    queued = (_JOBS.c.tenant_id == tenant_id, _JOBS.c.status == states.JobStatus.QUEUED)
-    one = sa.select(sa.literal(1).label("one")).select_from(_JOBS)
-    cap = QUEUE_POSITION_CAP - 1
-    more_urgent = one.where(*queued, _JOBS.c.priority > job.priority).limit(cap)
-    older = one.where(*queued, _JOBS.c.priority == job.priority, _JOBS.c.id < job.id).limit(cap)
-    ahead = sa.union_all(more_urgent.subquery().select(), older.subquery().select()).limit(cap).subquery()
+    """How many of the tenant's queued jobs go before this one, plus one; counted up to QUEUE_POSITION_CAP."""
+    ahead = (
+        sa.select(sa.literal(1).label("one"))
+        .where(
+            _JOBS.c.tenant_id == tenant_id,
+            sa.text(tables.QUEUED),
+            sa.tuple_(_JOBS.c.turn_at, _JOBS.c.id) < sa.tuple_(job.turn_at, job.id),
+        )
+        .limit(QUEUE_POSITION_CAP - 1)
+        .subquery()
+    )
     counted = await connection.execute(sa.select(sa.func.count()).select_from(ahead))
     return counted.scalar_one() + 1
 
 
+async def count_queued(connection: engine.Connection, tenant_id: str, model: str) -> int:
+    """How many of the tenant's queued jobs ask for this model; counted up to QUEUE_POSITION_CAP."""
+    queued = (
+        sa.select(sa.literal(1).label("one"))
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.status == states.JobStatus.QUEUED, _JOBS.c.model == model)
+        .limit(QUEUE_POSITION_CAP)
+        .subquery()
+    )
+    return (await connection.execute(sa.select(sa.func.count()).select_from(queued))).scalar_one()
+
+
 async def request_body(connection: engine.Connection, tenant_id: str, job_id: str) -> dict[str, Any] | None:
     """The request as it was accepted (`requests.parse` reads it), or None if the tenant has no such job."""
+    stored = await stored_request(connection, tenant_id, job_id)
+    return stored.body if stored else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The request as it was accepted, and what each endpoint (by name) asked for then, by unit."""
+
+    body: dict[str, Any]
+    prices: dict[str, dict[str, str]]
+
+
+async def stored_request(connection: engine.Connection, tenant_id: str, job_id: str) -> StoredRequest | None:
+    """The request with its prices, or None if the tenant has no such job, or it was forgotten."""
     bodies = tables.requests
     found = await connection.execute(
-        sa.select(bodies.c.body)
+        sa.select(bodies.c.body, bodies.c.prices)
         .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
         .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id)
     )
-    body: dict[str, Any] | None = found.scalar_one_or_none()
-    return body
+    row = found.one_or_none()
+    return StoredRequest(row.body, row.prices) if row else None
+
+
+async def note_decision(connection: engine.Connection, job_id: str, decision: Mapping[str, Any]) -> None:
+    """Keep a decision of the router's beside the request."""
+    bodies = tables.requests
+    await connection.execute(
+        sa.update(bodies)
+        .where(bodies.c.job_id == job_id)
+        .values(route=bodies.c.route.op("||")(sa.cast([decision], pg.JSONB)))
+    )
+
+
+async def decisions(connection: engine.Connection, tenant_id: str, job_id: str) -> list[dict[str, Any]]:
+    """The router's decisions for a job of the tenant's, the first attempt's first (`decisions.read` reads each)."""
+    bodies = tables.requests
+    found = await connection.execute(
+        sa.select(bodies.c.route)
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id)
+    )
+    return list(found.scalar_one_or_none() or [])
+
+
+async def served_endpoint(connection: engine.Connection, tenant_id: str, job_id: str) -> str | None:
+    """The endpoint that made the outputs of a job of the tenant's, if one did."""
+    found = await connection.execute(
+        sa.select(_JOBS.c.served_model, _JOBS.c.served_provider).where(
+            _JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id
+        )
+    )
+    row = found.one_or_none()
+    return models.endpoint_name(row[0], row[1]) if row and row[0] and row[1] else None
 
 
 async def cancel_untouched(
@@ -108,6 +169,7 @@ async def cancel_untouched(
             billed=states.Billed.NO,
             cancel_requested_at=sa.func.coalesce(_JOBS.c.cancel_requested_at, now),
             finished_at=now,
+            held_micros=0,
             fence=_JOBS.c.fence + 1,
         )
         .returning(_JOBS)
@@ -145,3 +207,11 @@ async def mark_deleted(connection: engine.Connection, tenant_id: str, job_id: st
     )
     row = changed.one_or_none()
     return rows.job(row) if row else None
+
+
+async def lock_unsettled(connection: engine.Connection, job_ids: Sequence[str]) -> list[jobs.Job]:
+    """Jobs that are over, as they were before their hold was set to 0 here; they stay locked until the commit."""
+    query = sa.select(_JOBS).where(_JOBS.c.id.in_(job_ids), sa.text(tables.UNSETTLED)).order_by(_JOBS.c.id)
+    found = [rows.job(row) for row in await connection.execute(query.with_for_update())]
+    await connection.execute(sa.update(_JOBS).where(_JOBS.c.id.in_([j.id for j in found])).values(held_micros=0))
+    return found

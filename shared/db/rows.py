@@ -9,6 +9,7 @@ from shared.domain import attempts, deliveries, events, faults, jobs, outputs, r
 
 Row = sa.Row[Any] | sa.RowMapping
 
+_OUTPUT_FIELDS = frozenset(field.name for field in fields(outputs.Output))
 _JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))
 _EVENT_FIELDS = tuple(field.name for field in fields(events.Event))
 _DELIVERY_FIELDS = tuple(field.name for field in fields(deliveries.Delivery))
@@ -22,6 +23,7 @@ def job(row: Row) -> jobs.Job:
     values["status"] = states.JobStatus(values["status"])
     values["step"] = states.Step(values["step"])
     values["on_doubt"] = states.OnDoubt(values["on_doubt"])
+    values["budget_ids"] = tuple(values["budget_ids"])
     values["billed"] = states.Billed(values["billed"]) if values["billed"] else None
     return jobs.Job(**values)
 
@@ -37,8 +39,8 @@ def attempt(row: Row) -> attempts.Attempt:
 
 
 def output(row: Row) -> outputs.Output:
-    """An output from a row of `outputs`."""
-    values = _mapping(row)
+    """An output from a row of `outputs`; a column only upkeep needs is dropped."""
+    values = {name: value for name, value in _mapping(row).items() if name in _OUTPUT_FIELDS}
     values["variant"] = outputs.Variant(values["variant"])
     return outputs.Output(**values)
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain import states
 
+SANDBOX = "sandbox"
+
 Slug = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w./:@-]+$")]
 
 
@@ -60,6 +62,11 @@ class Policy(Entry):
     zdr: bool = False
 
 
+def endpoint_name(model: str, provider: str) -> str:
+    """`model@provider`: what an endpoint is called everywhere."""
+    return f"{model}@{provider}"
+
+
 class Endpoint(Entry):
     """One provider's offer of a model."""
 
@@ -73,7 +80,7 @@ class Endpoint(Entry):
 
     def name_for(self, model: str) -> str:
         """The endpoint's own name: `model@provider`."""
-        return f"{model}@{self.provider}"
+        return endpoint_name(model, self.provider)
 
 
 class Model(Entry):
@@ -110,3 +117,7 @@ class Catalog(Entry):
 
     providers: dict[str, Provider]
     models: dict[str, Model]
+
+    def sandboxes(self) -> frozenset[str]:
+        """The providers that are sandboxes: all that a test key may reach."""
+        return frozenset(name for name, provider in self.providers.items() if provider.adapter == SANDBOX)

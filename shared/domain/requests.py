@@ -61,6 +61,16 @@ class Request(Strict):
         Field(max_length=2, description="Also fall back on these faults of the caller's own"),
     ] = []
     provider: ProviderOptions = ProviderOptions()
+    max_cost: Annotated[
+        float | None, Field(ge=0, le=1_000_000, description="USD: all attempts together; dearer endpoints are left out")
+    ] = None
+    store: Annotated[
+        bool, Field(description="false: prompt and result are deleted once collected, or after an hour")
+    ] = True
+    retention_seconds: Annotated[
+        int | None,
+        Field(ge=60, le=10 * 366 * 86400, description="How long outputs are kept; your tenant's limit holds"),
+    ] = None
     webhook_url: Annotated[
         Url | None, Field(description="Where this job's events go, besides your registered receivers")
     ] = None

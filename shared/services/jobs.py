@@ -1,18 +1,18 @@
 """What a caller may do with a job: see it, list, cancel, run again, delete."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from shared import errors, ids, logs
 from shared.db import attempts as attempt_rows
+from shared.db import audit as audit_rows
 from shared.db import engine
 from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
-from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
-from shared.outbound import targets
-from shared.services import acceptance
+from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
+from shared.services import acceptance, idempotency, reservations
 from shared.storage import objects, troubles
 
 _log = logs.get(__name__)
@@ -20,13 +20,16 @@ _log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job with all that is shown of it. `queue_position` only while it is queued; `request` only if asked for."""
+    """A job with all that is shown of it. `queue_position` only while it is queued; `request` and `route` only
+    if asked for.
+    """
 
     job: jobs.Job
     attempts: tuple[attempts.Attempt, ...]
     outputs: tuple[outputs.Output, ...]
     queue_position: int | None = None
     request: dict[str, Any] | None = None
+    route: tuple[decisions.Decision, ...] | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -34,11 +37,17 @@ class JobView:
         return any(attempt.status is states.AttemptStatus.IN_DOUBT for attempt in self.attempts)
 
 
-async def get(db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False) -> JobView:
+async def get(
+    db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False, with_route: bool = False
+) -> JobView:
     """The job as it is now. Raises NotFoundError for what the tenant does not have."""
     async with db.transaction() as connection:
         job = await _find(connection, tenant_id, job_id)
-        return await _view(connection, job, with_request=with_request)
+        view = await _view(connection, job, with_request=with_request)
+        if not with_route:
+            return view
+        stored = await job_rows.decisions(connection, tenant_id, job_id)
+    return replace(view, route=tuple(decisions.read(each) for each in stored))
 
 
 async def list_page(
@@ -63,6 +72,8 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
         if job.status in states.TERMINAL:
             _must_be_cancelled(job)
         else:
+            if job.cancel_requested_at is None:
+                await audit_rows.append(connection, tenant_id, audit.Action.JOB_CANCELLED, job_id, now)
             job = await _cancel(connection, job, now)
         return await _view(connection, job)
 
@@ -78,35 +89,31 @@ async def rerun(
     Commits. Raises NotFoundError, ConflictError while it is not over, and whatever accepting raises.
     """
     async with db.transaction() as connection:
-        job = await _find(connection, wish.tenant_id, wish.job_id)
-        stored = await job_rows.request_body(connection, wish.tenant_id, wish.job_id)
+        job = await _find(connection, wish.sender.tenant_id, wish.job_id)
+        stored = await job_rows.request_body(connection, wish.sender.tenant_id, wish.job_id)
     if job.status not in states.TERMINAL:
         raise errors.ConflictError(f"The job is {job.status}; only a job that is over can be run again.")
     if stored is None:
         raise errors.GoneError("The job's request is no longer stored; send it as a new job.")
     ask = acceptance.NewRequest(
-        tenant_id=wish.tenant_id,
+        sender=wish.sender,
         kind=job.kind,
         request=requests.parse(job.kind, stored),
-        idempotency_key=wish.idempotency_key,
-        fingerprint=wish.fingerprint,
-        default_deadline_seconds=wish.default_deadline_seconds,
+        rules=wish.rules,
+        once=wish.once,
         rerun_of=job.id,
-        guard=wish.guard,
     )
     return await acceptance.accept(db, catalog, usable_providers, ask, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """Which job to run again, under which key of the caller's."""
+    """Which job to run again, and for whom."""
 
-    tenant_id: str
+    sender: acceptance.Sender
     job_id: str
-    idempotency_key: str | None
-    fingerprint: str | None
-    default_deadline_seconds: int
-    guard: targets.Guard
+    rules: acceptance.Rules
+    once: idempotency.Once | None = None
 
 
 async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -117,6 +124,8 @@ async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, jo
         job = await _find(connection, tenant_id, job_id, for_update=True)
         if job.status not in states.TERMINAL:
             raise errors.ConflictError(f"The job is {job.status}; cancel it first.")
+        if job.deleted_at is None:
+            await audit_rows.append(connection, tenant_id, audit.Action.JOB_DELETED, job_id, now)
         job = await job_rows.mark_deleted(connection, tenant_id, job_id, now) or job
         keys = await output_rows.mark_deleted(connection, tenant_id, job_id, now)
         view = await _view(connection, job)
@@ -162,5 +171,6 @@ async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -
     cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
     if cancelled is None:
         return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
+    await reservations.settle(connection, job, (), now)
     await event_rows.append(connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {})
     return cancelled

@@ -2,11 +2,16 @@
 
 from shared.db.tables import (
     attempts,
+    audit,
+    budgets,
     canaries,
     deliveries,
+    endpoints,
     events,
     idempotency,
     jobs,
+    keys,
+    ledger,
     metadata,
     outputs,
     processes,
@@ -18,11 +23,16 @@ from shared.db.tables import (
 
 __all__ = [
     "attempts",
+    "audit",
+    "budgets",
     "canaries",
     "deliveries",
+    "endpoints",
     "events",
     "idempotency",
     "jobs",
+    "keys",
+    "ledger",
     "metadata",
     "outputs",
     "processes",
