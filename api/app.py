@@ -10,6 +10,8 @@ from fastapi import routing
 
 from api import errors, middleware, parts
 from api.native import (
+    batch_results,
+    batches,
     catalog,
     deliveries,
     endpoints,
@@ -44,6 +46,8 @@ ROUTERS = (
     signing.router,
     deliveries.router,
     events.router,
+    batches.router,
+    batch_results.router,
     health.router,
     callbacks.router,
 )
@@ -77,7 +81,7 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         app.include_router(router)
     errors.install(app)
     # The one added last is the outermost.
-    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes)
+    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=_larger_bodies(configured))
     app.add_middleware(middleware.RequestContext)
     _finish_openapi(app)
     return app
@@ -91,6 +95,11 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await made.close()
+
+
+def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
+    """Paths whose bodies are streamed to the bucket, with room for the rest of the form."""
+    return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
 
 
 def _allowed_methods(path: str) -> list[str]:

@@ -16,7 +16,7 @@ from shared import clock, failpoints, logs, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, deliveries, due, events
+from shared.services import claims, deliveries, due, events, slices
 from workers import doorbells
 from workers.steps import stop
 
@@ -61,9 +61,10 @@ class Relay:
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH)
         deliveries_at = await deliveries.next_at(self._db, self._limits)
+        turns = await due.take_slices(self._db, clock.now(), self._settings.worker_slices, self._settings.slice_rows)
         failpoints.reach(failpoints.Failpoint.RUNG)
         await self._bells.ring(
-            found.job_ids, self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
+            found.job_ids, self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at), turns
         )
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
@@ -93,7 +94,10 @@ class Relay:
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
-        if rescued or overdue or undelivered:
+        lost = await slices.rescue(self._db)
+        if lost:
+            _log.warning("slices_rescued", slices=lost)
+        if rescued or overdue or undelivered or lost:
             self._woken.set()
         await events.forget_old(self._db, clock.now(), self._settings.event_retention_seconds, FORGET_BATCH)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.db import claims, engine
+from shared.db import claims, engine, slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,19 @@ async def take(db: engine.Database, now: datetime, limit: int) -> Due:
     return Due(tuple(job_id for job_id, _ in rung), polls, sum(1 for _, before in rung if before))
 
 
+async def take_slices(
+    db: engine.Database, now: datetime, slots_per_worker: int, rows_per_slice: int
+) -> list[tuple[str, int]]:
+    """Mark due batches as rung and answer how many slices each may have now. Commits. May be repeated and raced."""
+    async with db.transaction() as connection:
+        return await slices.ring(connection, now, slots_per_worker, rows_per_slice)
+
+
 async def next_at(db: engine.Database) -> datetime | None:
     """When something falls due next, if anything waits."""
     async with db.transaction() as connection:
-        return await claims.next_due(connection)
+        moments = [await claims.next_due(connection), await slices.next_ring(connection)]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 async def wake_overdue(db: engine.Database, now: datetime, collect_grace_seconds: int) -> list[str]:

@@ -2,6 +2,8 @@
 
 from shared.db.tables import (
     attempts,
+    batch_rows,
+    batches,
     canaries,
     deliveries,
     endpoints,
@@ -13,12 +15,15 @@ from shared.db.tables import (
     processes,
     receivers,
     signing,
+    slices,
     tenants,
     tries,
 )
 
 __all__ = [
     "attempts",
+    "batch_rows",
+    "batches",
     "canaries",
     "deliveries",
     "endpoints",
@@ -30,6 +35,7 @@ __all__ = [
     "processes",
     "receivers",
     "signing",
+    "slices",
     "tenants",
     "tries",
 ]
