@@ -9,6 +9,8 @@ from pathlib import Path
 
 from shared.domain import sheets
 
+# Spreadsheets leave such rows below the last one.
+EMPTY_ROW = sheets.RowFault("empty_row", "Every cell of the row is empty.")
 _BLOCK = 1024 * 1024
 # The module's own limit of 131,072 characters would end the reading; ours is a fault of the row.
 csv.field_size_limit(64 * 1024 * 1024)
@@ -41,7 +43,7 @@ def _below_header(file: io.TextIOWrapper, layout: sheets.Layout, *, suspicious: 
         if not cells:
             continue
         number += 1
-        if len(cells) != width or suspicious or sum(map(len, cells)) > sheets.LONGEST_CELL:
+        if len(cells) != width or suspicious or not 0 < sum(map(len, cells)) <= sheets.LONGEST_CELL:
             yield _checked(number, line, cells, layout)
         else:
             yield sheets.Record(number, line, cells)
@@ -68,7 +70,7 @@ def _checked(number: int, line: int, cells: list[str], layout: sheets.Layout) ->
     if len(cells) != width:
         fault = sheets.RowFault("ragged_row", f"The row has {len(cells)} cells; the header has {width}.")
         return sheets.Record(number, line, storable((cells + [""] * width)[:width]), fault)
-    found = fault_in(cells, layout.columns)
+    found = fault_in(cells, layout.columns) if any(cells) else EMPTY_ROW
     return sheets.Record(number, line, storable(cells) if found else cells, found)
 
 
