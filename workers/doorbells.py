@@ -48,9 +48,7 @@ class Doorbells:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _publish(
-    job_ids: Sequence[str], batches: Mapping[names.Task, int], slices: Sequence[tuple[str, int]]
-) -> None:
+def _publish(job_ids: Sequence[str], batches: Mapping[names.Task, int], slices: Sequence[tuple[str, int]]) -> None:
     with _producer() as producer:
         for job_id in job_ids:
             _send(producer, names.Task.RUN_JOB, names.Queue.JOBS, job_id)

@@ -9,7 +9,8 @@ from api.native import batch_bodies
 from shared import clock
 from shared import errors as faults
 from shared.domain import batches
-from shared.services import acceptance, intake
+from shared.outbound import downloads
+from shared.services import acceptance, intake, receivers
 from shared.services import batches as batch_services
 from shared.sheets import heads
 from shared.storage import troubles
@@ -31,6 +32,7 @@ async def of_form(request: fastapi.Request, given: parts.Parts, tenant_id: str) 
     try:
         fields = batch_bodies.of_form(await form.rest())
         _check(given, fields, form.filename, bytes(head.kept))
+        await _vet(given, fields)
         return await _make(given, tenant_id, batch_id, fields, form.filename, key)
     except BaseException:
         await given.store.delete([key])
@@ -41,6 +43,7 @@ async def of_url(given: parts.Parts, tenant_id: str, fields: batch_bodies.BatchF
     """Make a batch whose file a worker fetches. Raises InvalidRequestError and the like."""
     if fields.model is not None:
         known_model(given, fields.model)
+    await _vet(given, fields)
     batch_id = batches.new_id()
     key = f"{batches.folder(tenant_id, batch_id)}/input"
     name = fields.url.partition("?")[0].rstrip("/").rpartition("/")[2][:200]
@@ -51,6 +54,11 @@ def known_model(given: parts.Parts, slug: str) -> None:
     """Raise UnknownModelError for a name that is not in the catalog."""
     if slug not in given.catalog.models:
         raise acceptance.unknown_model(given.catalog, slug, "model")
+
+
+async def _vet(given: parts.Parts, fields: batch_bodies.BatchFields) -> None:
+    if fields.webhook_url is not None:
+        await receivers.vet_url(given.guard, fields.webhook_url, "webhook_url")
 
 
 def _check(given: parts.Parts, fields: batch_bodies.BatchFields, name: str, head: bytes) -> None:
@@ -79,6 +87,7 @@ async def _make(
         source_name=name[:200].replace("\0", ""),
         source_key=key,
         source_url=url,
+        webhook_origin=downloads.origin(fields.webhook_url) if fields.webhook_url else None,
     )
     return await batch_services.create(given.db, new)
 

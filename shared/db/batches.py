@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared import ids
-from shared.db import engine, rows
+from shared.db import engine, receivers, rows
+from shared.db import events as event_rows
 from shared.db.tables import batches as tables
 from shared.domain import batches, events, recipes, sheets
 
@@ -40,12 +40,20 @@ async def insert(connection: engine.Connection, new: batches.NewBatch) -> batche
             source_key=new.source_key,
             source_url=new.source_url,
             clone_of=new.clone_of,
+            **await _webhook(connection, new),
             ring_at=new.created_at,
             rung_at=new.created_at,
         )
         .returning(_B)
     )
     return batch(inserted.one())
+
+
+async def _webhook(connection: engine.Connection, new: batches.NewBatch) -> dict[str, str]:
+    if new.webhook_origin is None or new.wishes.webhook_url is None:
+        return {}
+    receiver = await receivers.implicit(connection, new.tenant_id, new.webhook_origin, new.created_at)
+    return {"webhook_url": new.wishes.webhook_url, "webhook_receiver_id": receiver}
 
 
 async def get(
@@ -123,20 +131,10 @@ async def ring_by(connection: engine.Connection, number: int, at: datetime) -> N
 async def add_event(
     connection: engine.Connection, of: batches.Batch, kind: events.EventType, now: datetime, data: dict[str, Any]
 ) -> None:
-    """Insert the batch's next event. The lock on the batch, which the caller holds, makes its sequence gapless."""
-    table = tables.batch_events
-    last = sa.select(sa.func.coalesce(sa.func.max(table.c.sequence), 0)).where(table.c.batch_id == of.id)
-    await connection.execute(
-        sa.insert(table).values(
-            id=ids.new(ids.Prefix.EVENT),
-            tenant_id=of.tenant_id,
-            batch_id=of.id,
-            type=kind,
-            sequence=last.scalar_subquery() + 1,
-            created_at=now,
-            data=data,
-        )
-    )
+    """Write the batch's next event, after the change it tells of."""
+    current = await by_id(connection, of.id)
+    shown = {"object": "batch", "status": current.status if current else of.status, "metadata": of.wishes.metadata}
+    await event_rows.append(connection, of.id, of.tenant_id, kind, now, shown | data)
 
 
 def batch(row: rows.Row) -> batches.Batch:

@@ -141,6 +141,8 @@ class NewBatch:
     source_key: str
     source_url: str | None = None
     clone_of: str | None = None
+    # Where `webhook_url` leads, as receivers are kept by origin.
+    webhook_origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from shared.domain import columns, openai_lines, requests, sheets
 
 Body = dict[str, Any]
 _HOLE = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
-_OWN_FIELDS = frozenset({"model", "prompt", "messages", "metadata"})
+_OWN_FIELDS = frozenset({"model", "prompt", "messages", "metadata", "webhook_url", "webhook_events"})
 
 
 class RowFaultError(Exception):

@@ -7,6 +7,7 @@ from shared import errors, ids
 from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.domain import batches, recipes
+from shared.outbound import downloads
 from shared.services import readings
 
 _S = batches.BatchStatus
@@ -131,6 +132,7 @@ async def clone(db: engine.Database, tenant_id: str, batch_id: str, wish: "Clone
             source_name=batch.source_name,
             source_key=batch.source_key,
             clone_of=batch.id,
+            webhook_origin=downloads.origin(batch.wishes.webhook_url) if batch.wishes.webhook_url else None,
         )
         return await batch_tables.insert(connection, new)
 

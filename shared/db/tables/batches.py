@@ -42,8 +42,12 @@ batches = sa.Table(
     sa.Column("source_url", sa.Text),
     sa.Column("source_bytes", sa.BigInteger),
     sa.Column("clone_of", sa.Text),
+    sa.Column("webhook_url", sa.Text),
+    sa.Column("webhook_receiver_id", sa.Text),
     sa.Column("layout", pg.JSONB),
     sa.Column("notes", pg.JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
+    # How many events it has had.
+    _count("sequence"),
     _count("queued"),
     _count("in_progress"),
     _count("completed"),
@@ -73,17 +77,3 @@ batches = sa.Table(
 
 sa.Index("ix_batches_tenant_created", batches.c.tenant_id, batches.c.id.desc())
 sa.Index("ix_batches_ring", batches.c.ring_at, postgresql_where=WORKING)
-
-# Facts that happened to batches, in the order they happened to each.
-batch_events = sa.Table(
-    "batch_events",
-    metadata.metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("tenant_id", sa.Text, nullable=False),
-    sa.Column("batch_id", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("sequence", sa.Integer, nullable=False),
-    sa.Column("created_at", metadata.Moment, nullable=False),
-    sa.Column("data", pg.JSONB, nullable=False),
-    sa.UniqueConstraint("batch_id", "sequence", name="uq_batch_events_batch_sequence"),
-)
