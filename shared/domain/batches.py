@@ -1,5 +1,6 @@
 """A batch as services and workers see it, its states, and the only arrows between them."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from shared.domain import recipes, sheets, states
 
 # The last characters of a batch's id are noughts: there the ids of its rows have generation and row (`row_id`).
 _BODY_CHARACTERS = 26
+_TIME_CHARACTERS = 10
 _GENERATION_CHARACTERS = 2
 _ROW_CHARACTERS = 5
 _OWN_CHARACTERS = _BODY_CHARACTERS - _GENERATION_CHARACTERS - _ROW_CHARACTERS
@@ -192,8 +194,10 @@ def folder(tenant_id: str, batch_id: str) -> str:
 
 def new_id() -> str:
     """A new batch id: it ends in noughts, the place its rows' ids count in."""
-    made = ids.new(ids.Prefix.BATCH)
-    return made[: -(_BODY_CHARACTERS - _OWN_CHARACTERS)] + "0" * (_BODY_CHARACTERS - _OWN_CHARACTERS)
+    # Two ULIDs of one millisecond differ in their last characters only: ours are drawn anew.
+    time = ids.new(ids.Prefix.BATCH)[: len(ids.Prefix.BATCH) + 1 + _TIME_CHARACTERS]
+    drawn = "".join(secrets.choice(_DIGITS) for _ in range(_OWN_CHARACTERS - _TIME_CHARACTERS))
+    return time + drawn + "0" * (_BODY_CHARACTERS - _OWN_CHARACTERS)
 
 
 def row_id(batch_id: str, generation: int, row: int) -> str:

@@ -116,7 +116,8 @@ async def _tend(connection: engine.Connection, batch: batches.Batch, now: dateti
         deltas.subtract(stopped)
         deltas[stopping] += stopped.total()
     elif batch.reset_cursor is not None and batch.status is batches.BatchStatus.IN_PROGRESS:
-        deltas += await _reset(connection, batch, batch.reset_cursor, now)
+        # Not `+=`, which forgets what a Counter counts below nought.
+        deltas.update(await _reset(connection, batch, batch.reset_cursor, now))
     await batch_tables.move(connection, batch.number, deltas, cost)
     still_open = batch.counts.open + deltas["queued"] + deltas["in_progress"]
     if not still_open and batch.reset_cursor is None and batch.status is not batches.BatchStatus.PAUSED:

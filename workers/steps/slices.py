@@ -148,7 +148,7 @@ class Stream:
         """One ask, whose `sent_at` is committed, and what follows from its answer."""
         if not self._at.lease.holds():
             raise slice_services.LostSliceError(self._here.batch.id)
-        outcome = await self._at.adapter(attempt.provider, 0).submit(_ask_of(ask, attempt))
+        outcome = await self._at.adapter(attempt.provider, 0).submit(ask_of(ask, attempt))
         return self._result(ask, attempt, outcome)
 
     def _result(self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> slice_services.Result:
@@ -161,6 +161,9 @@ class Stream:
                 history = (*ask.order.row.history, slices.accepted(attempt, outcome.upstream_id, now))
                 return slices.HandOver(ask.order, states.Step.POLL, now, history)
             case base.Unknown():
+                return slices.after_silence(ask, attempt, catalog, now)
+            case base.Refused() | base.NotSent() if ask.asks > 1:
+                # That this ask was refused says nothing about the first one, whose answer was lost (promise P3).
                 return slices.after_silence(ask, attempt, catalog, now)
             case base.Failed():
                 over = slices.ended(attempt, status.FAILED, outcome.fault, now, outcome.cost_micros)
@@ -180,7 +183,8 @@ class Stream:
         return slices.after_failure(ask, over, self._at.shelf.current, self._at.usable_providers(), now)
 
 
-def _ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
+def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
+    """What the provider is sent."""
     request = ask.order.request
     return base.Ask(
         kind=ask.order.kind,

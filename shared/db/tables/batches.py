@@ -31,7 +31,8 @@ batches = sa.Table(
     sa.Column("started_at", metadata.Moment),
     sa.Column("finished_at", metadata.Moment),
     sa.Column("deadline_at", metadata.Moment),
-    sa.Column("recipe", pg.JSONB, nullable=False),
+    # JSON and not JSONB: the fields of a response schema keep their order.
+    sa.Column("recipe", pg.JSON, nullable=False),
     sa.Column("wishes", pg.JSONB, nullable=False),
     sa.Column("options", pg.JSONB, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),

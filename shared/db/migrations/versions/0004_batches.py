@@ -64,7 +64,7 @@ def _batches_columns_1() -> list[sa.Column[object]]:
         sa.Column('started_at', _MOMENT, nullable=True),
         sa.Column('finished_at', _MOMENT, nullable=True),
         sa.Column('deadline_at', _MOMENT, nullable=True),
-        sa.Column('recipe', postgresql.JSONB(), nullable=False),
+        sa.Column('recipe', postgresql.JSON(), nullable=False),
         sa.Column('wishes', postgresql.JSONB(), nullable=False),
         sa.Column('options', postgresql.JSONB(), nullable=False),
         sa.Column('priority', sa.SmallInteger(), nullable=False),
