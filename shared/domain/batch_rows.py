@@ -167,11 +167,11 @@ class Checker:
 
     def price(self, cells: Sequence[str]) -> Price:
         """What the row should come to. Raises RowFaultError for a row that cannot be run."""
-        prompt = self._maker.prompt(cells)
-        key = (self._maker.shape(cells), len(prompt) // pricing.CHARACTERS_PER_TOKEN)
+        length = self._maker.length(cells)
+        key = (self._maker.shape(cells), length // pricing.CHARACTERS_PER_TOKEN)
         known = self._known.get(key)
-        if known is None or len(prompt) > known.prompt_characters or not prompt or prompt.isspace():
-            known = self._priced(cells, prompt)
+        if known is None or not 0 < length <= known.prompt_characters:
+            known = self._priced(cells, self._maker.prompt(cells))
             if len(self._known) >= MOST_KEPT_SHAPES:
                 self._known.clear()
             self._known[key] = known

@@ -66,6 +66,7 @@ class Maker:
     def __init__(
         self,
         prompt: Callable[[Sequence[str]], str],
+        length: Callable[[Sequence[str]], int],
         rest: Callable[[Sequence[str]], Body],
         shape: Callable[[Sequence[str]], object],
         custom_id: int | None,
@@ -73,6 +74,8 @@ class Maker:
         system: str | None = None,
     ) -> None:
         self.prompt = prompt
+        # How long the prompt is; 0 for a blank one.
+        self.length = length
         self.shape = shape
         self.notes = tuple(notes)
         self._rest = rest
@@ -133,10 +136,19 @@ def _by_template(recipe: Recipe, template: str, layout: sheets.Layout, custom_id
         raise sheets.SheetError("template_without_column", "The template has no {{column}}; every row would be equal.")
     fixed = recipe.fixed()
 
+    indexes = [part for part in parts if isinstance(part, int)]
+    said = "".join(part for part in parts if isinstance(part, str))
+
     def prompt(cells: Sequence[str]) -> str:
         return "".join([part if isinstance(part, str) else cells[part] for part in parts])
 
-    return Maker(prompt, lambda _: dict(fixed), lambda _: None, custom_id, (), recipe.system)
+    def length(cells: Sequence[str]) -> int:
+        # A million prompts are measured without being made.
+        if not said.strip() and not "".join([cells[at] for at in indexes]).strip():
+            return 0
+        return len(said) + sum([len(cells[at]) for at in indexes])
+
+    return Maker(prompt, length, lambda _: dict(fixed), lambda _: None, custom_id, (), recipe.system)
 
 
 def _by_columns(recipe: Recipe, layout: sheets.Layout, custom_id: int | None) -> Maker:
@@ -164,6 +176,7 @@ def _by_columns(recipe: Recipe, layout: sheets.Layout, custom_id: int | None) ->
 
     return Maker(
         prompt=lambda cells: cells[prompt_at] if prompt_at is not None else "",
+        length=lambda cells: 0 if prompt_at is None or not cells[prompt_at].strip() else len(cells[prompt_at]),
         rest=rest,
         shape=lambda cells: tuple([cells[at] for at in indexes]),
         custom_id=place,
@@ -184,6 +197,7 @@ def _by_lines(recipe: Recipe, layout: sheets.Layout) -> Maker:
 
     return Maker(
         prompt=lambda cells: str(rest(cells).get("prompt", "")),
+        length=lambda _: 0,
         rest=rest,
         shape=lambda cells: (cells[url], cells[body]),
         custom_id=layout.columns.index("custom_id"),

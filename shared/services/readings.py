@@ -10,7 +10,7 @@ from shared.db import batch_rows as row_rows
 from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.db import slices as slice_rows
-from shared.domain import batches, events, sheets, states
+from shared.domain import batch_rows, batches, events, sheets, states
 
 
 class LostReadingError(Exception):
@@ -24,10 +24,18 @@ class Chunk:
     records: list[tuple[Any, ...]] = field(default_factory=list)
     last: int = 0
     invalid: int = 0
-    least_micros: int = 0
-    most_micros: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    # Most rows have one of a few prices: they are counted by it, and added up at the end.
+    _prices: dict[int, tuple[batch_rows.Price, int]] = field(default_factory=dict)
+
+    def add(self, price: batch_rows.Price) -> None:
+        """Count one more row of this price."""
+        known = self._prices.get(id(price))
+        self._prices[id(price)] = (price, known[1] + 1 if known else 1)
+
+    def quote(self) -> dict[str, int]:
+        """What the rows come to, by column of `batches`."""
+        names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
+        return {name: sum(getattr(price, name) * rows for price, rows in self._prices.values()) for name in names}
 
 
 async def save_layout(
@@ -57,10 +65,7 @@ async def store(db: engine.Database, batch: batches.Batch, slice_number: int, ch
             {
                 "queued": len(chunk.records) - chunk.invalid,
                 "invalid": chunk.invalid,
-                "least_micros": chunk.least_micros,
-                "most_micros": chunk.most_micros,
-                "input_tokens": chunk.input_tokens,
-                "output_tokens": chunk.output_tokens,
+                **chunk.quote(),
             },
         )
         await batch_tables.note(connection, batch.number, cursor=chunk.last)

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Reader:
         self._checker = checker
         self._most_rows = most_rows
         # What a former process has stored is read again, and left out.
-        self._records = (record for record in records if record.number > batch.cursor)
+        self._records = dropwhile(lambda record: record.number <= batch.cursor, records)
 
     async def chunks(self) -> AsyncGenerator[readings.Chunk, None]:
         """Every chunk. Raises SheetError for a file that ends badly or has too many rows."""
@@ -113,13 +113,8 @@ class Reader:
         fault = record.fault
         if fault is None:
             try:
-                price = self._checker.price(record.cells)
+                chunk.add(self._checker.price(record.cells))
             except recipes.RowFaultError as error:
                 fault = error.fault
-            else:
-                chunk.least_micros += price.least_micros
-                chunk.most_micros += price.most_micros
-                chunk.input_tokens += price.input_tokens
-                chunk.output_tokens += price.output_tokens
         chunk.invalid += fault is not None
         return row_rows.record(self._number, record, self._checker.custom_id(record.cells), fault)
