@@ -7,6 +7,7 @@
 PYTHON ?= python3
 ARGS ?=
 SECONDS := 60
+ROWS ?= 100000
 
 UV_VERSION := 0.13.9
 OWN_UV := .venv-tools/bin/uv
@@ -18,7 +19,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers openapi chaos bench clean
+.PHONY: help setup demo up test check format-check lint format types layers openapi chaos batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,9 @@ openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.m
 
 chaos: $(READY) ## Break everything on purpose for SECONDS (60) and audit the promises
 	@GENQUEUE_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/chaos $(ARGS)
+
+batch-audit: $(READY) ## Run ROWS (100000) rows of a batch with faults and two killed workers, and audit them
+	@GENQUEUE_BATCH_ROWS=$(ROWS) $(BIN)/python -m pytest tests/e2e/test_batches.py -k every_row $(ARGS)
 
 bench: $(READY) ## Measure each figure against its yardstick (one line each)
 	@set -e; for figure in benchmarks/[a-z]*.py; do \

@@ -12,6 +12,8 @@ from fastapi.middleware import cors
 from api import errors, idempotency, middleware, parts
 from api.native import (
     audit,
+    batch_results,
+    batches,
     budgets,
     catalog,
     deliveries,
@@ -55,6 +57,8 @@ ROUTERS = (
     budgets.router,
     tenants.router,
     audit.router,
+    batches.router,
+    batch_results.router,
     health.router,
     callbacks.router,
 )
@@ -88,7 +92,7 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         app.include_router(router)
     errors.install(app)
     # The one added last is the outermost.
-    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes)
+    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=_larger_bodies(configured))
     app.add_middleware(middleware.HeaderLimit, limit_bytes=configured.max_header_bytes)
     if configured.cors_origins:
         _allow_browsers(app, configured.cors_origins)
@@ -116,6 +120,11 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await made.close()
+
+
+def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
+    """Paths whose bodies are streamed to the bucket, with room for the rest of the form."""
+    return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
 
 
 def _allowed_methods(path: str) -> list[str]:

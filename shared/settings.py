@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
     worker_threads: int = Field(32, description="Task threads in one worker process.")
     poll_batch_size: int = Field(500, description="Due polls one doorbell takes.")
+    worker_slices: int = Field(4, description="Slices of batches one worker process has in hand at once.")
+    slice_rows: int = Field(200, description="Rows of a batch one slice keeps in the air.")
+    max_batch_bytes: int = Field(1024**3, description="The largest file taken as a batch.")
+    max_batch_rows: int = Field(1_000_000, description="The most rows taken in one batch.")
     failpoints: str = Field("", description="For tests: where to die, as in `sent_committed=once,claimed=0.05`.")
     failpoints_path: Path = Field(Path("/tmp"), description="For tests: remembers which failpoints have fired.")  # noqa: S108
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")

@@ -215,3 +215,21 @@ async def lock_unsettled(connection: engine.Connection, job_ids: Sequence[str]) 
     found = [rows.job(row) for row in await connection.execute(query.with_for_update())]
     await connection.execute(sa.update(_JOBS).where(_JOBS.c.id.in_([j.id for j in found])).values(held_micros=0))
     return found
+
+
+async def go_on(
+    connection: engine.Connection, job_id: str, step: states.Step, due_at: datetime, attempt_id: str, now: datetime
+) -> None:
+    """Make a job that was just inserted one that has been asked for already (by a slice of a batch)."""
+    await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id == job_id, _JOBS.c.status == states.JobStatus.QUEUED)
+        .values(
+            status=states.JobStatus.IN_PROGRESS,
+            started_at=now,
+            step=step,
+            due_at=due_at,
+            ring_at=due_at,
+            attempt_id=attempt_id,
+        )
+    )

@@ -3,6 +3,8 @@
 from shared.db.tables import (
     attempts,
     audit,
+    batch_rows,
+    batches,
     budgets,
     canaries,
     deliveries,
@@ -17,6 +19,7 @@ from shared.db.tables import (
     processes,
     receivers,
     signing,
+    slices,
     tenants,
     tries,
 )
@@ -24,6 +27,8 @@ from shared.db.tables import (
 __all__ = [
     "attempts",
     "audit",
+    "batch_rows",
+    "batches",
     "budgets",
     "canaries",
     "deliveries",
@@ -38,6 +43,7 @@ __all__ = [
     "processes",
     "receivers",
     "signing",
+    "slices",
     "tenants",
     "tries",
 ]
