@@ -6,6 +6,7 @@ GENQUEUE_BATCH_ROWS sets the size: `make batch-audit` runs it with 100,000.
 
 import asyncio
 import csv
+import functools
 import io
 import os
 import sys
@@ -67,6 +68,10 @@ async def until(owner: client.Client, batch_id: str, reached: Callable[[client.J
             await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=0.3)
 
 
+def is_so_far(batch: client.Json, rows: float) -> bool:
+    return is_over(batch) or done(batch) >= rows
+
+
 def is_over(batch: client.Json) -> bool:
     return batch["status"] in ("completed", "failed", "cancelled", "expired")
 
@@ -80,7 +85,7 @@ async def test_every_row_has_one_outcome_whatever_dies_and_a_retry_brings_the_re
     fields = {"model": "sandbox/text-instant", "template": "Describe {{name}}", "max_concurrency": "100"}
     batch_id = (await owner.upload("/v1/batches", file, fields))["id"]
     for worker, share in (("worker-1", 0.2), ("worker-2", 0.5)):
-        seen = await until(owner, batch_id, lambda batch, share=share: is_over(batch) or done(batch) >= ROWS * share)
+        seen = await until(owner, batch_id, functools.partial(is_so_far, rows=ROWS * share))
         assert not is_over(seen), "killed too late to prove anything"
         await local.kill(worker)
         await local.restart(worker)
