@@ -27,7 +27,8 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
         return
     plan = _plan(at, claim)
     if isinstance(plan, planning.GiveUp):
-        await completion.end(at.db, claim.job, jobs.Ending.of_fault(plan.fault, billed(claim)), clock.now())
+        billed = attempts.worst(attempt.billed for attempt in claim.history)
+        await completion.end(at.db, claim.job, jobs.Ending.of_fault(plan.fault, billed), clock.now())
     elif plan.at > clock.now():
         await claims.release(at.db, claim.job, states.Step.SUBMIT, plan.at)
     else:
@@ -38,14 +39,6 @@ def _plan(at: context.Context, claim: claims.Claim) -> planning.Ask | planning.G
     route = routing.decide(claim.request, at.shelf.current, at.usable_providers())
     wishes = planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
     return planning.next_ask(route, claim.history, wishes, clock.now())
-
-
-def billed(claim: claims.Claim) -> states.Billed:
-    """What is known of the bill of a job that ends without an output."""
-    unsure = {states.AttemptStatus.IN_DOUBT, states.AttemptStatus.OVERDUE}
-    if any(attempt.status in unsure for attempt in claim.history):
-        return states.Billed.UNKNOWN
-    return states.Billed.YES if any(attempt.cost_micros for attempt in claim.history) else states.Billed.NO
 
 
 async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Candidate) -> None:
