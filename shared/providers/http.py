@@ -1,7 +1,6 @@
 """One HTTP request to a provider: never retried, bounded in time and size, and honest about what is known."""
 
 import asyncio
-import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import httpx
 import orjson
 
 from shared import failpoints
+from shared.domain import backoff
 
 BODY_CAP_BYTES = 64 * 1024 * 1024
 SUBMIT_SECONDS = 60.0
@@ -109,12 +109,4 @@ def _name(error: Exception) -> str:
 
 def parse_retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header: a number, or an HTTP date. None if absent or senseless."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else None
+    return backoff.parse_retry_after(value, datetime.now(UTC))

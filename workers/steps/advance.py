@@ -25,7 +25,7 @@ async def run(at: context.Context, job_id: str) -> None:
             failpoints.reach(failpoints.Failpoint.CLAIMED)
             with at.hand.holding({job_id: claim.job.fence}):
                 await step(at, claim)
-            at.news.tell(job_id)
+            at.news.tell(job_id, claim.job.tenant_id)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError) as error:
         # Somebody else has the job now; whatever we learned is theirs to learn again.
         _log.warning("claim_lost", error=type(error).__name__)

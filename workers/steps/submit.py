@@ -46,6 +46,8 @@ async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Cand
     attempt = await attempt_services.begin(at.db, claim.job, candidate, 0, number, clock.now())
     failpoints.reach(failpoints.Failpoint.ATTEMPT_COMMITTED)
     attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    if number == 1:
+        at.news.tell(claim.job.id, claim.job.tenant_id)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     await send(at, claim, attempt)
 
