@@ -179,11 +179,14 @@ class Customer:
         job: load.Json = answer.json()
         return job
 
-    async def settle(self, seconds: float) -> None:
-        """Watch until everything is over, or `seconds` have passed."""
-        until = time.monotonic() + seconds
+    async def settle(self, patience_seconds: float) -> None:
+        """Watch until everything is over, or nothing has ended for so long: a slow machine loses no job."""
+        until = time.monotonic() + patience_seconds
         while self.book.open and time.monotonic() < until:
+            before = len(self.book.open)
             await self.look()
+            if len(self.book.open) < before:
+                until = time.monotonic() + patience_seconds
             await proxy.pause(LOOK_SECONDS)
 
     async def last_look(self) -> list[str]:
