@@ -9,8 +9,23 @@ import fastapi
 from fastapi import routing
 
 from api import errors, middleware, parts
-from api.native import deliveries, events, images, jobs, models, outputs, receivers, signing, texts, videos
-from api.operations import health
+from api.native import (
+    catalog,
+    deliveries,
+    endpoints,
+    estimates,
+    events,
+    images,
+    jobs,
+    models,
+    outputs,
+    receivers,
+    routes,
+    signing,
+    texts,
+    videos,
+)
+from api.operations import callbacks, health
 from shared import settings
 
 ROUTERS = (
@@ -19,12 +34,18 @@ ROUTERS = (
     texts.router,
     jobs.router,
     outputs.router,
+    # Before the models: their ids may hold slashes.
+    endpoints.router,
     models.router,
+    estimates.router,
+    routes.router,
+    catalog.router,
     receivers.router,
     signing.router,
     deliveries.router,
     events.router,
     health.router,
+    callbacks.router,
 )
 
 DESCRIPTION = """\

@@ -42,6 +42,8 @@ async def stop(at: context.Context, claim: claims.Claim) -> None:
     bills = [*(_BILLED[answer] for answer in asked.values()), *(attempt.billed for attempt in claim.history)]
     ending = _ending(claim.job, attempts.worst(bills))
     await completion.end(at.db, claim.job, ending, clock.now(), given_up)
+    for attempt in asked:
+        await at.capacity.give_back(attempt)
 
 
 async def give_up(at: context.Context, attempt: attempts.Attempt) -> states.AttemptStatus:
