@@ -33,7 +33,8 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
     route = _route(at, claim)
     asks_now = planning.next_asks(route, claim.history, _wishes(claim), clock.now())
     if isinstance(asks_now, planning.GiveUp):
-        await completion.end(at.db, claim.job, jobs.Ending.of_fault(asks_now.fault, billed(claim)), clock.now())
+        billed = attempts.worst(attempt.billed for attempt in claim.history)
+        await completion.end(at.db, claim.job, jobs.Ending.of_fault(asks_now.fault, billed), clock.now())
         return
     try:
         await _ask(at, claim, route, asks_now)
@@ -73,14 +74,6 @@ def _route(at: context.Context, claim: claims.Claim) -> routing.Route:
 
 def _wishes(claim: claims.Claim) -> planning.Wishes:
     return planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
-
-
-def billed(claim: claims.Claim) -> states.Billed:
-    """What is known of the bill of a job that ends without an output."""
-    unsure = {states.AttemptStatus.IN_DOUBT, states.AttemptStatus.OVERDUE}
-    if any(attempt.status in unsure for attempt in claim.history):
-        return states.Billed.UNKNOWN
-    return states.Billed.YES if any(attempt.cost_micros for attempt in claim.history) else states.Billed.NO
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
@@ -141,6 +134,7 @@ async def _give_back_unsent(at: context.Context, claim: claims.Claim, attempt: a
         await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now())
         return
     await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, None, clock.now())
+    await at.capacity.give_back(attempt)
 
 
 def _leave_by(attempt: attempts.Attempt) -> datetime:
