@@ -73,7 +73,7 @@ def build(configured: settings.Settings) -> Parts:
         keys=auth.Keys(configured.admin_key.get_secret_value()),
         db=db,
         store=store,
-        catalogs=shelf.Shelf(configured.catalog_path, registry.ADAPTERS),
+        catalogs=shelf.Shelf(configured.catalog_path, registry.ABILITIES),
         changes=live.Changes(redis_url),
         news=live.News(redis_url),
         hints=hints.Hints(database_url),

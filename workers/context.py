@@ -39,7 +39,7 @@ class Context:
 def open_context(configured: settings.Settings) -> Context:
     """Build the adapters; needs a running loop. Raises CatalogError for a catalog that cannot be read."""
     url = configured.database_url.get_secret_value()
-    catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    catalog = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     urls = {"sandbox": configured.sandbox_url} | configured.provider_urls
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     opened = Context(

@@ -81,6 +81,7 @@ async def record(
 
 def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> base.Ask:
     model = at.shelf.current.models[attempt.model]
+    offer = next((offer for offer in model.endpoints if offer.provider == attempt.provider), None)
     return base.Ask(
         kind=claim.job.kind,
         upstream_model=attempt.upstream_model,
@@ -88,6 +89,8 @@ def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt)
         reference=attempt.reference,
         pixels=asks.pixels(model, claim.request),
         seconds=asks.seconds(model, claim.request),
+        route=offer.route if offer else "",
+        options=offer.options if offer else {},
     )
 
 

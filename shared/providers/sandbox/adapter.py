@@ -1,9 +1,9 @@
 """The adapter for the sandbox provider; its wire format is in README.md beside this file."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from shared.domain import faults, models, outputs, requests
+from shared.domain import faults, models, outputs, requests, states
 from shared.providers import base, http
 
 _FAULTS = {
@@ -31,9 +31,18 @@ _RUNNING = frozenset({"queued", "running"})
 class SandboxAdapter:
     """Speaks to one account of the sandbox, which decides its doubt class."""
 
+    abilities: ClassVar = models.Abilities(
+        {
+            states.Kind.VIDEO: frozenset({"seed", "n", "generate_audio", "frame_images", "input_references"}),
+            states.Kind.IMAGE: frozenset({"seed", "n", "input_references"}),
+            states.Kind.TEXT: frozenset({"seed", "max_tokens", "temperature", "response_format"}),
+        },
+        doubts=(models.Doubt.KEYED, models.Doubt.SEARCHABLE),
+    )
+
     def __init__(self, connection: base.Connection) -> None:
         self._connection = connection
-        self.doubt: models.Doubt = connection.provider.doubt
+        self.doubt: models.Doubt = self.abilities.doubt(connection.provider.doubt)
 
     async def submit(self, ask: base.Ask) -> base.SubmitOutcome:
         """See base.Adapter. A 5xx with the sandbox's own error body means: not accepted."""
