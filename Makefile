@@ -33,7 +33,7 @@ up: $(READY) ## Start the local stack and keep it running until Ctrl-C (ARGS="--
 	@exec $(BIN)/genqueue up $(ARGS)
 
 test: $(READY) ## Run every test against the real three servers (ARGS="-k deliveries")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: format-check lint types layers test ## What CI asks for: format, lint, types, layers, tests
 

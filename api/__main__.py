@@ -1,15 +1,19 @@
 """`python -m api --host 127.0.0.1 --port 8080`: serve the API until SIGTERM or SIGINT."""
 
 import asyncio
+import contextlib
 import signal
+import sys
 from types import FrameType
 from typing import Annotated
 
+import fastapi
 import typer
 import uvicorn
 
 from api import app as application
 from shared import logs, settings
+from shared.catalog import files
 
 # Held answers are given at once on the way out; what is left are downloads.
 GRACE_SECONDS = 20
@@ -42,7 +46,7 @@ def main(
     """Serve the API until it is told to stop."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
-    app = application.create_app(configured)
+    app = _application(configured)
     config = uvicorn.Config(
         app,
         host=host,
@@ -52,12 +56,21 @@ def main(
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = Server(config, app.state.parts.stopping)
-    server.run()
-    # uvicorn raises the signal again after a clean end; a service manager wants to see 0.
-    raise typer.Exit(0 if server.started else 1)
+    # uvicorn raises the signal again after a clean end; whoever runs us wants to see 0.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config, app.state.parts.stopping).run()
+
+
+def _application(configured: settings.Settings) -> fastapi.FastAPI:
+    try:
+        return application.create_app(configured)
+    except (ValueError, files.CatalogError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    typer.run(main)
+    cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    cli.command()(main)
+    cli()

@@ -1,6 +1,7 @@
 """What the routes are given: built once by the composition root, and never looked up elsewhere."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from shared.providers import registry
 from shared.queues import hints, live
 from shared.services import health
 from shared.storage import bucket, objects
+
+CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,17 @@ class Parts:
     async def start(self) -> None:
         """Begin what runs beside the requests. Needs no server to be up."""
         self.changes.start()
+        self.news.start()
         self.hints.start()
 
     async def close(self) -> None:
         """Let go of everything. May be repeated."""
         self.stopping.set()
-        await self.changes.close()
-        await self.news.close()
-        await self.hints.close()
-        await self.db.close()
+        for close in (self.changes.close, self.news.close, self.hints.close, self.db.close):
+            # A server that is away, or a client that loses a cancellation, must not hold up our end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await close()
         self.store.close()
 
 
@@ -67,7 +72,7 @@ def build(configured: settings.Settings) -> Parts:
     """
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api")
-    store = objects.Objects(_location(configured))
+    store = objects.Objects(bucket.location_of(configured))
     return Parts(
         settings=configured,
         keys=auth.Keys(configured.admin_key.get_secret_value()),
@@ -78,17 +83,6 @@ def build(configured: settings.Settings) -> Parts:
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
         health=health.Health(db, store, redis_url),
-    )
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
     )
 
 

@@ -68,7 +68,7 @@ def _param(path: tuple[int | str, ...]) -> str | None:
     for part in path[1:]:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif not part.startswith("["):
+        elif part and not part.startswith("["):
             text += f".{part}" if text else part
     return text[:LONGEST_PARAM] or None
 

@@ -116,7 +116,7 @@ async def _make(api: client.Client, wish: Wish, output: Path, bars: progress.Pro
 
 
 def _print_table(shown: list[Shown], screen: console.Console) -> None:
-    made = table.Table("job", "attempts", "served by", "seconds", "bytes", "cost (USD)", "SHA-256")
+    made = table.Table("job", "tries", table.Column("served by", no_wrap=True), "seconds", "bytes", "USD", "SHA-256")
     for item in shown:
         made.add_row(
             item.wish.label,
@@ -125,7 +125,7 @@ def _print_table(shown: list[Shown], screen: console.Console) -> None:
             _seconds(item.job),
             f"{item.saved.size_bytes:,}" if item.saved else "-",
             str(item.job["usage"]["cost"]),
-            f"{item.saved.sha256[:12]}… checked" if item.good and item.saved else "NOT RIGHT",
+            f"{item.saved.sha256[:8]}… ✓" if item.good and item.saved else "NOT RIGHT",
         )
     screen.print(made)
     for item in shown:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, up
+from cli import demo, doctor, up
 
 app = typer.Typer(
     name="genqueue",
@@ -12,6 +12,7 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(demo.demo)
+app.command()(doctor.doctor)
 
 
 @app.callback()

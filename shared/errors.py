@@ -30,9 +30,6 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
-    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
-    BUDGET_EXCEEDED = "budget_exceeded"
-    RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
     worker_threads: int = Field(32, description="Task threads in one worker process.")
     poll_batch_size: int = Field(500, description="Due polls one doorbell takes.")
+    failpoints: str = Field("", description="For tests: where to die, as in `sent_committed=once,claimed=0.05`.")
+    failpoints_path: Path = Field(Path("/tmp"), description="For tests: remembers which failpoints have fired.")  # noqa: S108
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

@@ -2,7 +2,7 @@
 
 from celery import signals
 
-from shared import logs, settings
+from shared import failpoints, logs, settings
 from shared.queues import names
 from workers import app, process
 
@@ -11,6 +11,7 @@ def main() -> None:
     """Run until SIGTERM; then finish what is running and give back the rest."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    failpoints.arm(configured.failpoints, configured.failpoints_path)
     process.begin(configured)
     signals.worker_shutting_down.connect(_stop_claiming, weak=False)
     signals.worker_shutdown.connect(_stop, weak=False)

@@ -10,7 +10,9 @@ VISIBILITY_SECONDS = 900
 
 def create(redis_url: str) -> Celery:
     """An app whose messages are doorbells: no results, no retries, no ETA, late acks."""
-    made = Celery("genqueue", broker=redis_url, include=["workers.tasks.jobs", "workers.tasks.polls"])
+    made = Celery(
+        "genqueue", broker=redis_url, include=["workers.tasks.canaries", "workers.tasks.jobs", "workers.tasks.polls"]
+    )
     made.conf.update(
         task_ignore_result=True,
         task_acks_late=True,
@@ -18,13 +20,14 @@ def create(redis_url: str) -> Celery:
         task_acks_on_failure=True,
         task_default_queue=names.Queue.JOBS,
         task_create_missing_queues=True,
-        task_routes={task.value: {"queue": queue.value} for task, queue in names.QUEUE_OF.items()},
         task_serializer="json",
         accept_content=["json"],
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
         worker_enable_remote_control=True,
         worker_hijack_root_logger=False,
+        # Our lines are JSON already; Celery would wrap them in its own.
+        worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         # The default gives up after a hundred tries; a worker must outlive any outage of Redis.

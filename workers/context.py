@@ -7,9 +7,10 @@ from shared import ids, settings
 from shared.catalog import shelf
 from shared.db import engine
 from shared.outbound import addresses, clients, downloads
-from shared.providers import base, registry
+from shared.providers import absent, base, registry
 from shared.queues import hints, live
 from shared.storage import bucket, objects
+from workers import hand, lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,14 @@ class Context:
     downloader: downloads.Downloader
     hints: hints.Hints
     news: live.News
+    hand: hand.Hand
+    lease: lease.Lease
     stopping: asyncio.Event
 
     def adapter(self, provider: str, credential: int) -> base.Adapter:
         """The adapter for a provider by name, with one of its keys."""
-        return self.registry.adapter(self.shelf.current.providers[provider], credential)
+        entry = self.shelf.current.providers.get(provider)
+        return self.registry.adapter(entry, credential) if entry else absent.AbsentAdapter()
 
     def usable_providers(self) -> frozenset[str]:
         """The providers this deployment has keys for."""
@@ -46,7 +50,7 @@ def open_context(configured: settings.Settings) -> Context:
         process_id=ids.new(ids.Prefix.PROCESS),
         settings=configured,
         db=engine.Database(url, configured.database_pool_size, "worker"),
-        store=objects.Objects(_location(configured)),
+        store=objects.Objects(bucket.location_of(configured)),
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
         downloader=downloads.Downloader(
@@ -57,18 +61,10 @@ def open_context(configured: settings.Settings) -> Context:
         ),
         hints=hints.Hints(url),
         news=live.News(configured.redis_url.get_secret_value()),
+        hand=hand.Hand(),
+        lease=lease.Lease(configured.lease_seconds),
         stopping=asyncio.Event(),
     )
     opened.hints.start()
+    opened.news.start()
     return opened
-
-
-def _location(configured: settings.Settings) -> bucket.Location:
-    return bucket.Location(
-        endpoint_url=configured.s3_endpoint_url,
-        public_endpoint_url=configured.s3_public_endpoint_url,
-        region=configured.s3_region,
-        name=configured.s3_bucket,
-        access_key_id=configured.s3_access_key_id.get_secret_value(),
-        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
-    )

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
 import kombu
 
+from shared import failpoints
 from shared.queues import names
 from workers import app
 
@@ -15,6 +16,7 @@ Work = Callable[[], Awaitable[None]]
 BATCH = 500
 # A doorbell for polls that nobody took in this time says nothing any more.
 POLL_EXPIRES_SECONDS = 30
+CANARY_SECONDS = 15
 
 
 class Doorbells:
@@ -28,24 +30,40 @@ class Doorbells:
         if job_ids or poll_doorbells:
             await asyncio.get_running_loop().run_in_executor(self._threads, _publish, job_ids, poll_doorbells)
 
+    async def send_canaries(self) -> None:
+        """Send one canary into every queue. Raises what the broker raises."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, _publish_canaries)
+
     def close(self) -> None:
         """Let go of the thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _publish(job_ids: Sequence[str], poll_doorbells: int) -> None:
-    with app.app.producer_pool.acquire(block=True, timeout=5) as producer, _batched(producer):
+    with _producer() as producer:
         for job_id in job_ids:
-            _send(producer, names.Task.RUN_JOB, job_id)
+            _send(producer, names.Task.RUN_JOB, names.Queue.JOBS, job_id)
         for _ in range(poll_doorbells):
-            _send(producer, names.Task.POLL_DUE, expires_seconds=POLL_EXPIRES_SECONDS)
+            _send(producer, names.Task.POLL_DUE, names.Queue.POLLS, expires_seconds=POLL_EXPIRES_SECONDS)
+    failpoints.reach(failpoints.Failpoint.DOORBELL_SENT)
 
 
-def _batched(producer: Any) -> contextlib.AbstractContextManager[object]:  # noqa: ANN401 - newer than its stubs
-    batch: contextlib.AbstractContextManager[object] = producer.batch(BATCH)
-    return batch
+def _publish_canaries() -> None:
+    with _producer() as producer:
+        for queue in names.Queue:
+            _send(producer, names.Task.CANARY, queue, queue.value, expires_seconds=CANARY_SECONDS)
 
 
-def _send(producer: kombu.Producer, task: names.Task, *ids: str, expires_seconds: float | None = None) -> None:
-    queue = names.QUEUE_OF[task].value
-    app.app.send_task(task.value, args=ids, producer=producer, queue=queue, retry=False, expires=expires_seconds)
+@contextlib.contextmanager
+def _producer() -> Iterator[kombu.Producer]:
+    """A producer that sends all at once at the end (kombu 5.7's `batch`, newer than its stubs)."""
+    with app.app.producer_pool.acquire(block=True, timeout=5) as producer:
+        batched: Any = producer
+        with batched.batch(BATCH):
+            yield producer
+
+
+def _send(
+    producer: kombu.Producer, task: names.Task, queue: names.Queue, *ids: str, expires_seconds: float | None = None
+) -> None:
+    app.app.send_task(task.value, args=ids, producer=producer, queue=queue.value, retry=False, expires=expires_seconds)

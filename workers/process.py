@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import time
+from datetime import timedelta
 
 import structlog
 
-from shared import logs, settings
+from shared import clock, logs, settings
 from shared.services import claims
 from workers import context, loop
 
@@ -61,13 +63,23 @@ class Process:
         opened.store.close()
 
     async def _beat(self) -> None:
+        begun = time.monotonic()
         await claims.heartbeat(self.at.db, self.at.process_id, NAME, self._settings.lease_seconds)
+        self.at.lease.renew(begun)
+
+    async def _give_back_strays(self) -> None:
+        strays = self.at.hand.strays(await claims.held(self.at.db, self.at.process_id))
+        if strays:
+            _log.error("claims_dropped", jobs=sorted(strays))
+            due_at = clock.now() + timedelta(seconds=self._settings.lease_seconds)
+            await claims.drop(self.at.db, self.at.process_id, strays, due_at)
 
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease_seconds / HEARTBEATS_PER_LEASE)
             try:
                 await self._beat()
+                await self._give_back_strays()
             except Exception as error:  # noqa: BLE001 - whatever it was, the next beat may get through
                 _log.warning("heartbeat_missed", error=type(error).__name__)
 

@@ -11,7 +11,7 @@ import signal
 import asyncpg
 import structlog
 
-from shared import clock, logs, settings
+from shared import clock, failpoints, logs, settings
 from shared.db import engine
 from shared.queues import hints
 from shared.services import claims, due
@@ -46,6 +46,7 @@ class Relay:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._for_ever(self._ring, self._pause), name="ring")
                 group.create_task(self._for_ever(self._sweep, self._rest), name="sweep")
+                group.create_task(self._for_ever(self._bells.send_canaries, self._rest_long), name="canaries")
                 group.create_task(self._listen(), name="listen")
         finally:
             self._bells.close()
@@ -53,6 +54,7 @@ class Relay:
 
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH)
+        failpoints.reach(failpoints.Failpoint.RUNG)
         await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
@@ -85,6 +87,9 @@ class Relay:
 
     async def _rest(self) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _rest_long(self) -> None:
+        await asyncio.sleep(doorbells.CANARY_SECONDS)
 
     async def _for_ever(self, work: doorbells.Work, pause: doorbells.Work) -> None:
         while True:
@@ -125,6 +130,7 @@ def main() -> None:
     """Run until SIGTERM."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    failpoints.arm(configured.failpoints, configured.failpoints_path)
     asyncio.run(_run_until_told(configured))
 
 

@@ -126,7 +126,7 @@ async def cancel_job(
     if view.job.status not in states.TERMINAL:
         response.status_code = 202
         given.hints.give()
-    await given.news.tell(job_id)
+    given.news.tell(job_id)
     return answers.job(given, view)
 
 
@@ -134,7 +134,7 @@ async def cancel_job(
     "/v1/jobs/{job_id}/rerun",
     status_code=202,
     operation_id="rerun_job",
-    responses={**submissions.RESPONSES, **errors.documented(409, 410)},
+    responses={**submissions.ACCEPTED, **errors.documented(400, 401, 404, 409, 410, 422)},
 )
 async def rerun_job(
     job_id: JobId,

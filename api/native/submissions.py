@@ -22,10 +22,10 @@ _HEADERS = {
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
-RESPONSES: dict[int | str, dict[str, Any]] = {
+ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"description": "Stored; it will reach one terminal status", "headers": _HEADERS},
-    **errors.documented(400, 401, 404, 413, 415, 422),
 }
+RESPONSES = {**ACCEPTED, **errors.documented(400, 401, 404, 413, 415, 422)}
 
 
 async def submit(

@@ -27,8 +27,8 @@ ADMIN_GRPC_OFFSET = 10_000
 # The telemetry flag: by default it reports statistics to its makers.
 FLAGS = (
     *("-dir=.", f"-ip={ports.HOST}", f"-ip.bind={ports.HOST}", "-admin.ui=false", "-webdav=false"),
-    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.cacheCapacityMB=16", "-master.telemetry=false", "-volume.preStopSeconds=0"),
-    *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),
+    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.cacheCapacityMB=16", "-master.telemetry=false"),
+    *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock", "-volume.preStopSeconds=0"),
 )
 
 
@@ -98,12 +98,19 @@ class S3:
         }
 
     async def ready(self) -> bool:
-        """The bucket exists (asked of the filer, which needs no signature) and the S3 port refuses strangers."""
+        """The bucket exists (asked of the filer, which needs no signature), the S3 port refuses strangers, and bytes
+        can be written: after a restart the volumes come last, and reads fail with a 500 until then.
+        """
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             filer = f"http://{ports.HOST}:{self.flag_ports['filer.port']}"
             bucket = await client.head(f"{filer}/buckets/{self.bucket}/")
             stranger = await client.head(f"{self.url}/{self.bucket}")
-        return bucket.status_code == 200 and stranger.status_code == 403
+            written = await client.put(f"{filer}/ready", content=bytes(READY_BYTES))
+        return bucket.status_code == 200 and stranger.status_code == 403 and written.is_success
+
+
+# Too many for the filer to keep in its own index: they go to a volume.
+READY_BYTES = 64 * 1024
 
 
 def choose_ports(chosen: ports.Ports) -> dict[str, int]:

@@ -223,8 +223,12 @@ async def _all(starts: Iterable[Coroutine[None, None, None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for start in starts:
                 group.create_task(start)
-    except* faults.StackError as faults_met:
-        raise faults_met.exceptions[0] from None
+    except BaseExceptionGroup as met:
+        # Not `except*`: before Python 3.11.4 it wraps what is raised inside it in a group once more.
+        known, _ = met.split(faults.StackError)
+        if known is None:
+            raise
+        raise known.exceptions[0] from None
 
 
 def _http_probe(url: str) -> supervisor.Probe | None:

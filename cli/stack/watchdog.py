@@ -64,7 +64,7 @@ def main() -> None:
                 listed[int(pid)] = (int(number), int(stage))
             case ["-", pid]:
                 listed.pop(int(pid), None)
-    pass
+    _stop_in_order(listed)
 
 
 if __name__ == "__main__":

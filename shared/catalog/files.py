@@ -73,7 +73,8 @@ def load(folder: Path, adapters: Mapping[str, models.Abilities]) -> models.Catal
         models=_by_name(offered, "id", models.Model, faults),
     )
     # Entries that could not be read would be missed by the others: their own faults come first.
-    faults += faults or _inconsistencies(catalog, [*providers, *offered], adapters)
+    if not faults:
+        faults = _inconsistencies(catalog, [*providers, *offered], adapters)
     if faults:
         raise CatalogError(faults)
     return catalog

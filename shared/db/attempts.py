@@ -64,6 +64,17 @@ async def of_job(connection: engine.Connection, job_id: str) -> list[attempts.At
     return [rows.attempt(row) for row in found]
 
 
+async def overdue(connection: engine.Connection, job_ids: list[str]) -> dict[str, list[attempts.Attempt]]:
+    """Attempts that were given up as stuck and may still finish, by job."""
+    found = await connection.execute(
+        sa.select(_A).where(_A.c.job_id.in_(job_ids), _A.c.status == states.AttemptStatus.OVERDUE)
+    )
+    by_job: dict[str, list[attempts.Attempt]] = {}
+    for row in found:
+        by_job.setdefault(row.job_id, []).append(rows.attempt(row))
+    return by_job
+
+
 async def by_ids(connection: engine.Connection, attempt_ids: list[str]) -> dict[str, attempts.Attempt]:
     """Many attempts at once, by id."""
     found = await connection.execute(sa.select(_A).where(_A.c.id.in_(attempt_ids)))

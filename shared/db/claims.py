@@ -1,5 +1,6 @@
 """Claiming jobs: conditional updates with an owner and a fence. A doubled or late doorbell finds nothing here."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,22 @@ async def release_dead(connection: engine.Connection) -> list[str]:
         .returning(_JOBS.c.id)
     )
     return list(freed.scalars())
+
+
+async def held(connection: engine.Connection, owner: str) -> dict[str, int]:
+    """The jobs a process holds, with their fences."""
+    found = await connection.execute(sa.select(_JOBS.c.id, _JOBS.c.fence).where(_JOBS.c.lease_owner == owner))
+    return {row.id: row.fence for row in found}
+
+
+async def drop(connection: engine.Connection, owner: str, fences: Mapping[str, int], due_at: datetime) -> None:
+    """Give back claims that were dropped, to be done again at `due_at`. Claims made since are left alone."""
+    for job_id, fence in sorted(fences.items()):
+        await connection.execute(
+            sa.update(_JOBS)
+            .where(_JOBS.c.id == job_id, _JOBS.c.fence == fence, _JOBS.c.lease_owner == owner)
+            .values(lease_owner=None, due_at=due_at, ring_at=due_at, rings=0)
+        )
 
 
 async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:

@@ -23,8 +23,9 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=10,
-            pool_pre_ping=False,
+            pool_timeout=30,
+            # SQLAlchemy's errors would quote prompts otherwise.
+            hide_parameters=True,
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
             connect_args={

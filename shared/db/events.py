@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared import ids
+from shared import failpoints, ids
 from shared.db import engine
 from shared.db.tables import events as tables
 from shared.db.tables import jobs as job_tables
@@ -36,4 +36,5 @@ async def append(
             data=data,
         )
     )
+    failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
     return event

@@ -49,3 +49,8 @@ async def current(connection: sa_asyncio.AsyncConnection) -> str | None:
     return await connection.run_sync(
         lambda sync: runtime.migration.MigrationContext.configure(sync).get_current_revision()
     )
+
+
+async def server_version(connection: sa_asyncio.AsyncConnection) -> int:
+    """Postgres' version as a number, such as 180006 for 18.6."""
+    return int((await connection.execute(sa.text("SHOW server_version_num"))).scalar_one())

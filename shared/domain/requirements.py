@@ -51,7 +51,10 @@ def _check_choices(model: models.Model, request: requests.AnyRequest) -> None:
 
 def _check_parameters(model: models.Model, request: requests.AnyRequest) -> None:
     for field in _OPTIONAL:
-        if getattr(request, field, None) and field not in model.parameters:
+        value = getattr(request, field, None)
+        # A seed of 0 is asked for; no audio and no images are what a model without them gives anyway.
+        asked = value is not None and value is not False and value != []
+        if asked and field not in model.parameters:
             raise errors.UnsupportedValueError(
                 f"{model.id} does not take {field}.", param=field, accepted=sorted(model.parameters)
             )

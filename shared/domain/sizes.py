@@ -56,14 +56,6 @@ def ratio(aspect_ratio: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def wire(request: requests.AnyRequest) -> str | None:
-    """The size for a provider that takes `1280x720`; None if the caller left size, resolution and shape open.
-    Raises UnsupportedValueError if they contradict each other.
-    """
-    found = asked(request)
-    return None if found is None else str(found)
-
-
 def asked(request: requests.AnyRequest) -> Pixels | None:
     """The pixels asked for; half an answer is filled up with 720p or 16:9. None if everything is open.
     Raises UnsupportedValueError if `size` contradicts `resolution` or `aspect_ratio`.

@@ -80,7 +80,7 @@ JOB_ARROWS: Mapping[JobStatus, frozenset[JobStatus]] = {
 _A = AttemptStatus
 ATTEMPT_ARROWS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
     _A.INTENDED: frozenset({_A.SENT, _A.NOT_SENT}),
-    _A.SENT: frozenset({_A.ACCEPTED, _A.SUCCEEDED, _A.REFUSED, _A.NOT_SENT, _A.IN_DOUBT}),
+    _A.SENT: frozenset({_A.ACCEPTED, _A.SUCCEEDED, _A.FAILED, _A.REFUSED, _A.NOT_SENT, _A.IN_DOUBT}),
     _A.ACCEPTED: frozenset({_A.SUCCEEDED, _A.FAILED, _A.OVERDUE, _A.CANCELLED}),
     _A.OVERDUE: frozenset({_A.SUCCEEDED, _A.FAILED, _A.CANCELLED}),
     _A.IN_DOUBT: frozenset({_A.ACCEPTED, _A.SUCCEEDED, _A.REFUSED, _A.CANCELLED}),

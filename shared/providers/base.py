@@ -98,7 +98,7 @@ class Cancellation(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-SubmitOutcome = Accepted | Finished | Refused | NotSent | Unknown
+SubmitOutcome = Accepted | Finished | Failed | Refused | NotSent | Unknown
 PollOutcome = Running | Finished | Failed | PollLost
 
 

@@ -11,6 +11,8 @@ import aiohttp
 import httpx
 import orjson
 
+from shared import failpoints
+
 BODY_CAP_BYTES = 64 * 1024 * 1024
 SUBMIT_SECONDS = 60.0
 POLL_SECONDS = 20.0
@@ -97,6 +99,7 @@ async def send(
     try:
         async with asyncio.timeout(seconds):
             response = await client.send(request, stream=True)
+            failpoints.reach(failpoints.Failpoint.REQUEST_SENT)
             try:
                 content = await _read_capped(response)
             finally:

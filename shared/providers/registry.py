@@ -96,10 +96,10 @@ def base_url(provider: models.Provider, urls: Mapping[str, str]) -> str:
     """Where a provider is: a URL set for its name, or for its adapter, wins over the catalog's. A path in the
     catalog is taken from the adapter's URL (the sandbox's accounts).
     """
-    if provider.name in urls:
-        return urls[provider.name].rstrip("/")
     if provider.base_url.startswith("/"):
         return urljoin(urls[provider.adapter], provider.base_url).rstrip("/")
+    if provider.name in urls:
+        return urls[provider.name].rstrip("/")
     return (urls.get(provider.adapter) or provider.base_url).rstrip("/")
 
 

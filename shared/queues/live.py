@@ -19,20 +19,47 @@ def _client(url: str) -> aioredis.Redis:
     return aioredis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15)
 
 
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    """Cancel until it is done: redis-py 8.1 now and then turns a cancellation into a ConnectionError."""
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+
+
 class News:
     """Announces changed jobs. Losing an announcement only makes a held poll slower."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = _client(redis_url)
+        self._changed: set[str] = set()
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
-    async def tell(self, job_id: str) -> None:
-        """Announce that a job changed. Call after the commit. Never raises."""
-        with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
-            await self._redis.publish(CHANNEL, job_id)
+    def start(self) -> None:
+        """Begin announcing; needs a running loop."""
+        self._task = asyncio.create_task(self._announce(), name="news")
+
+    def tell(self, job_id: str) -> None:
+        """Announce soon that a job changed. Call after the commit. Never waits (Redis may be frozen), never raises."""
+        self._changed.add(job_id)
+        self._wanted.set()
 
     async def close(self) -> None:
         """Close the connection. May be repeated."""
+        await _ended(self._task)
+        self._task = None
         await self._redis.aclose()
+
+    async def _announce(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            changed, self._changed = self._changed, set()
+            with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
+                async with self._redis.pipeline(transaction=False) as pipeline:
+                    for job_id in changed:
+                        pipeline.publish(CHANNEL, job_id)
+                    await pipeline.execute()
 
 
 class Changes:
@@ -50,11 +77,8 @@ class Changes:
 
     async def close(self) -> None:
         """Stop listening. May be repeated."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await _ended(self._task)
+        self._task = None
         await self._redis.aclose()
 
     async def wait(self, job_id: str, seconds: float) -> bool:

@@ -15,6 +15,4 @@ class Task(StrEnum):
 
     RUN_JOB = "jobs.run"
     POLL_DUE = "polls.due"
-
-
-QUEUE_OF = {Task.RUN_JOB: Queue.JOBS, Task.POLL_DUE: Queue.POLLS}
+    CANARY = "canaries.sing"

@@ -1,15 +1,28 @@
 """Writing down what is asked of providers, before and after it is asked (promise P3)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from shared import ids
+from shared import failpoints, ids
 from shared.db import attempts, claims, engine, events
 from shared.domain import attempts as domain_attempts
 from shared.domain import events as domain_events
 from shared.domain import faults, jobs, outputs, routing, states
 
 Attempt = domain_attempts.Attempt
+
+
+_CLEARED = {"fault": None, "fault_message": None, "retry_after_seconds": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Win:
+    """An attempt with what its provider delivered."""
+
+    attempt: Attempt
+    sources: Sequence[outputs.Source]
+    usage: outputs.Usage | None
 
 
 async def begin(
@@ -87,6 +100,22 @@ async def succeeded(
     async with db.transaction() as connection:
         await attempts.change(connection, attempt.id, states.AttemptStatus.SUCCEEDED, **values)
         await attempts.save_sources(connection, attempt.id, tuple(sources), usage)
+        await claims.release(connection, job, states.Step.COLLECT, now)
+    failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
+
+
+async def overtaken(
+    db: engine.Database, job: jobs.Job, winner: Win, loser: Attempt, loser_status: states.AttemptStatus, now: datetime
+) -> None:
+    """An attempt given up as stuck has finished before the one that replaced it: it wins, and its results are
+    collected. Commits. Raises LostClaimError, StaleAttemptError.
+    """
+    async with db.transaction() as connection:
+        await attempts.change(
+            connection, winner.attempt.id, states.AttemptStatus.SUCCEEDED, finished_at=now, **_CLEARED
+        )
+        await attempts.save_sources(connection, winner.attempt.id, tuple(winner.sources), winner.usage)
+        await attempts.change(connection, loser.id, loser_status, finished_at=now)
         await claims.release(connection, job, states.Step.COLLECT, now)
 
 

@@ -1,5 +1,6 @@
 """Taking jobs, giving them back, and noticing who fell silent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,6 +48,18 @@ async def heartbeat(db: engine.Database, process_id: str, name: str, lease_secon
     """Keep every claim of this process for `lease_seconds` more. Commits. May be repeated."""
     async with db.transaction() as connection:
         await process_rows.beat(connection, process_id, name, lease_seconds)
+
+
+async def held(db: engine.Database, process_id: str) -> dict[str, int]:
+    """The ids and fences of all jobs this process holds."""
+    async with db.transaction() as connection:
+        return await claims.held(connection, process_id)
+
+
+async def drop(db: engine.Database, process_id: str, fences: Mapping[str, int], due_at: datetime) -> None:
+    """Give back claims that were dropped on the way, to be done again at `due_at`. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        await claims.drop(connection, process_id, fences, due_at)
 
 
 async def leave(db: engine.Database, process_id: str) -> None:

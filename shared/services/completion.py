@@ -1,7 +1,8 @@
 """Ending jobs. Each end is one transaction: status, attempt, money, outputs, event (promises P1, P2, P4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from shared.db import attempts, claims, engine, events
 from shared.db import outputs as output_rows
@@ -48,11 +49,19 @@ async def complete(
         return ended
 
 
-async def end(db: engine.Database, job: jobs.Job, ending: jobs.Ending, now: datetime) -> jobs.Job:
-    """End the job as failed, cancelled or expired, with the reason and what is known of the bill. Commits.
-    Raises LostClaimError.
+async def end(
+    db: engine.Database,
+    job: jobs.Job,
+    ending: jobs.Ending,
+    now: datetime,
+    given_up: Mapping[str, states.AttemptStatus] = MappingProxyType({}),
+) -> jobs.Job:
+    """End the job as failed, cancelled or expired, with the reason and what is known of the bill; `given_up` says
+    what its running attempts have become. Commits. Raises LostClaimError.
     """
     async with db.transaction() as connection:
+        for attempt_id, status in given_up.items():
+            await attempts.change(connection, attempt_id, status, finished_at=now)
         await attempts.drop_bodies(connection, job.id)
         spent = await _spent_micros(connection, job.id)
         ended = await _end(

@@ -10,10 +10,11 @@ from shared.domain import jobs
 
 @dataclass(frozen=True, slots=True)
 class DuePoll:
-    """A claimed job that waits for its provider, and the attempt it waits for."""
+    """A claimed job that waits for its provider, the attempt it waits for, and those given up before as stuck."""
 
     job: jobs.Job
     attempt: domain_attempts.Attempt
+    overdue: tuple[domain_attempts.Attempt, ...] = ()
 
 
 async def take(db: engine.Database, owner: str, now: datetime, limit: int) -> list[DuePoll]:
@@ -21,7 +22,8 @@ async def take(db: engine.Database, owner: str, now: datetime, limit: int) -> li
     async with db.transaction() as connection:
         taken = await claims.claim_polls(connection, owner, now, limit)
         by_id = await attempts.by_ids(connection, [job.attempt_id for job in taken if job.attempt_id])
-    return [DuePoll(job, by_id[job.attempt_id]) for job in taken if job.attempt_id]
+        overdue = await attempts.overdue(connection, [job.id for job in taken])
+    return [DuePoll(job, by_id[job.attempt_id], tuple(overdue.get(job.id, ()))) for job in taken if job.attempt_id]
 
 
 async def give_back(db: engine.Database, owner: str, running: list[polls.Progress]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import boto3
 from botocore import config, exceptions
 
+from shared import settings
 from shared.storage import troubles
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ class Location:
     name: str
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
+
+
+def location_of(configured: settings.Settings) -> Location:
+    """The location a deployment's settings name."""
+    return Location(
+        endpoint_url=configured.s3_endpoint_url,
+        public_endpoint_url=configured.s3_public_endpoint_url,
+        region=configured.s3_region,
+        name=configured.s3_bucket,
+        access_key_id=configured.s3_access_key_id.get_secret_value(),
+        secret_access_key=configured.s3_secret_access_key.get_secret_value(),
+    )
 
 
 class Bucket:

@@ -18,6 +18,7 @@ MOST_PIXELS = 8192 * 8192
 # How much earlier than promised a stream may end. Headers round, and sound rarely ends with the picture.
 SLACK_SECONDS = 0.25
 SLACK_SHARE = 0.02
+FAR_BEYOND = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,12 @@ def examine(path: Path, form: forms.Form) -> Film:
         raise unusable.UnusableOutputError(f"The video is cut short: at least {missing} bytes are missing.")
     try:
         with opened(path, form) as file:
-            return _examine(file)
+            film = _examine(file)
+        with opened(path, form) as file:
+            _decode_the_end(file)
     except (error.FFmpegError, ValueError) as fault:
         raise unusable.UnusableOutputError(f"The video cannot be decoded: {type(fault).__name__}.") from fault
+    return film
 
 
 @contextlib.contextmanager
@@ -103,7 +107,6 @@ def _examine(file: container.InputContainer) -> Film:
         raise unusable.UnusableOutputError("The video has no frame that can be decoded.")
     for part in file.streams:
         _check_length(part, reading.reaches.get(part.index, _Reach()), file.duration)
-    _decode_the_end(file, moving)
     return Film(moving.codec_context.width, moving.codec_context.height, round(reach.seconds, 3))
 
 
@@ -139,10 +142,16 @@ def _promised_seconds(part: stream.Stream, whole: int | None) -> float:
     return float(Fraction(whole, av.time_base)) if whole and part.type == "video" else 0.0
 
 
-def _decode_the_end(file: container.InputContainer, moving: video_stream.VideoStream) -> None:
+def _decode_the_end(file: container.InputContainer) -> None:
     """Decode from the last key frame to the end: for most generated films, that is the whole film."""
-    moving.codec_context.flush_buffers()
-    moving.codec_context.skip_frame = "DEFAULT"
-    file.seek(2**62, stream=moving, backward=True)
-    if not any(True for _ in file.decode(moving)):
+    moving = picture_stream(file)
+    moving.thread_type = "AUTO"
+    # A film without an index (a live recording) cannot be searched; it is decoded from its begin.
+    with contextlib.suppress(error.FFmpegError):
+        file.seek(FAR_BEYOND, stream=moving, backward=True)
+    last = None
+    for last in file.decode(moving):  # noqa: B007 - only the last frame is looked at
+        pass
+    # Frames just after the seek may lack what they refer to in a sound film; the last one never does.
+    if last is None or last.is_corrupt:
         raise unusable.UnusableOutputError("The end of the video cannot be decoded.")

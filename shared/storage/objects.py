@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from shared.domain import dispositions
-from shared.storage import bucket, downloads, probing, troubles, uploads
+from shared.storage import bucket, downloads, housekeeping, probing, troubles, uploads
 
 KEYS_PER_DELETE = 1000
 
@@ -103,7 +104,13 @@ class Objects:
 
     async def ensure_bucket(self) -> None:
         """Make the bucket unless it is there. May be raced by other processes."""
-        await uploads.ensure_bucket(self._bucket)
+        await housekeeping.ensure_bucket(self._bucket)
+
+    async def drop_stale_uploads(self, before: datetime) -> int:
+        """Abort multipart uploads begun before then, which a killed process left behind; how many there were.
+        Their parts are paid for and seen by nobody. `before` must lie further back than any upload may take.
+        """
+        return await housekeeping.drop_stale_uploads(self._bucket, before)
 
     async def probe(self, *, fetch_signed: bool = True) -> None:
         """Put, read, sign and delete a small object. Raises ProbeError naming the step that failed.

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
-from botocore import exceptions
 
 from shared.storage import bucket, troubles
 
@@ -175,26 +174,3 @@ async def _start(place: bucket.Bucket, target: Target) -> _Multipart:
         )
     )
     return _Multipart(place, target.key, answer["UploadId"])
-
-
-async def ensure_bucket(place: bucket.Bucket) -> None:
-    """See `objects.Objects.ensure_bucket`."""
-    try:
-        await place.run(lambda: place.client.head_bucket(Bucket=place.name))
-    except troubles.ObjectMissingError:
-        await place.run(lambda: _make_bucket(place))
-
-
-def _make_bucket(place: bucket.Bucket) -> None:
-    try:
-        if place.region == "us-east-1":
-            # Amazon refuses a location constraint that names its default region.
-            place.client.create_bucket(Bucket=place.name)
-        else:
-            place.client.create_bucket(
-                Bucket=place.name,
-                CreateBucketConfiguration={"LocationConstraint": place.region},  # type: ignore[typeddict-item]
-            )
-    except exceptions.ClientError as error:
-        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-            raise

@@ -39,7 +39,7 @@ def _variables() -> Iterator[str]:
         yield f"\n# {field.description}\n{prefix}{name.upper()}={value}\n"
 
 
-def _as_text(value: Any) -> str:  # noqa: ANN401 - the default of any setting
+def _as_text(value: Any) -> str:
     if value is PydanticUndefined:
         return ""
     if isinstance(value, SecretStr):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli import main
+import cli.main
 from tests.conventions import tree
 
 README = tree.ROOT / "README.md"
@@ -33,7 +33,7 @@ def make_targets() -> set[str]:
 
 
 def subcommands() -> set[str]:
-    return set(getattr(typer.main.get_command(main.app), "commands", {}))
+    return set(getattr(typer.main.get_command(cli.main.app), "commands", {}))
 
 
 def is_route(command: str) -> bool:

@@ -41,5 +41,18 @@ def test_composition_roots_are_recognised(path: str, root: bool) -> None:
     assert reads_settings(ast.parse("known = settings.load()"))
 
 
+def reads_environment(module: ast.Module) -> bool:
+    return any(ast.unparse(node) in {"os.environ", "os.getenv"} for node in ast.walk(module))
+
+
+def test_nothing_but_the_settings_and_the_command_line_reads_the_environment() -> None:
+    readers = [
+        tree.shown(path) for path in tree.files("api", "shared", "workers") if reads_environment(tree.parse(path))
+    ]
+    assert readers == []
+    assert reads_environment(ast.parse("import os\nhome = os.environ['HOME']"))
+    assert reads_environment(ast.parse("home = os.getenv('HOME')"))
+
+
 def test_env_example_lists_every_variable_with_its_default_and_sentence() -> None:
     assert (tree.ROOT / ".env.example").read_text() == generated.env_example(), "run: make openapi"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import mypy_boto3_s3  # types only: the stubs are not installed everywhere
 
 HOLD = Path(__file__).with_name("hold.py")
-DEADLINE_SECONDS = 6
+DEADLINE_SECONDS = 40
 
 
 @dataclass(frozen=True)

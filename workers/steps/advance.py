@@ -2,7 +2,7 @@
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, failpoints, logs
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.domain import states
@@ -21,8 +21,10 @@ async def run(at: context.Context, job_id: str) -> None:
             claim = await claims.claim(at.db, job_id, at.process_id, clock.now())
             if claim is None:
                 return
-            await step(at, claim)
-            await at.news.tell(job_id)
+            failpoints.reach(failpoints.Failpoint.CLAIMED)
+            with at.hand.holding({job_id: claim.job.fence}):
+                await step(at, claim)
+            at.news.tell(job_id)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError) as error:
         # Somebody else has the job now; whatever we learned is theirs to learn again.
         _log.warning("claim_lost", error=type(error).__name__)

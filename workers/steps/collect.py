@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, failpoints, logs
 from shared.domain import attempts, backoff, faults, outputs, pricing, states
 from shared.outbound import downloads
 from shared.providers import base
@@ -26,8 +26,10 @@ async def collect(at: context.Context, claim: claims.Claim) -> None:
     """Store every result and complete the job. What cannot be fetched or stored now is tried again; what is no
     usable output ends the attempt. May be repeated: a repeat overwrites its own objects. Raises LostClaimError.
     """
-    attempt = claim.last
-    if attempt is None or attempt.status is not states.AttemptStatus.SUCCEEDED:
+    # Not always the last: a stuck attempt may have finished after it was given up.
+    finished = [attempt for attempt in claim.history if attempt.status is states.AttemptStatus.SUCCEEDED]
+    attempt = finished[-1] if finished else None
+    if attempt is None:
         await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now())
         return
     try:
@@ -40,7 +42,9 @@ async def collect(at: context.Context, claim: claims.Claim) -> None:
         await _come_back(at, claim, attempt)
     else:
         cost = _cost_micros(at, claim, attempt)
+        failpoints.reach(failpoints.Failpoint.UPLOADED)
         await completion.complete(at.db, claim.job, attempt, stored, cost, clock.now())
+        failpoints.reach(failpoints.Failpoint.COMPLETED)
         _log.info("completed", attempt=attempt.number, endpoint=attempt.endpoint, outputs=len(stored))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from shared import clock, ids
+from shared import clock, failpoints, ids
 from shared.db import attempts as attempt_rows
 from shared.domain import answers, attempts, outputs, requests, states
 from shared.services import claims
@@ -91,6 +91,7 @@ async def _tee(chunks: AsyncIterator[bytes], file: Path) -> AsyncIterator[bytes]
         async for chunk in chunks:
             opened.write(chunk)
             yield chunk
+            failpoints.reach(failpoints.Failpoint.FIRST_BYTE_STORED)
 
 
 def _form(place: Place, head: bytes) -> forms.Form:

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, failpoints, logs
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.db import polls as poll_rows
-from shared.domain import backoff, faults, states
+from shared.domain import attempts, backoff, faults, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, polls
@@ -22,12 +22,18 @@ _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 async def poll_due(at: context.Context) -> int:
     """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
     due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
-    found = await asyncio.gather(*(_poll(at, item) for item in due))
-    running = [item for item in found if item is not None]
-    changed = await polls.give_back(at.db, at.process_id, running)
-    ended = [item.job.id for item, still in zip(due, found, strict=True) if still is None]
+    failpoints.reach(failpoints.Failpoint.CLAIMED)
+    with at.hand.holding({item.job.id: item.job.fence for item in due}):
+        found = await asyncio.gather(*(_poll(at, item) for item in due), return_exceptions=True)
+        running = [item for item in found if isinstance(item, poll_rows.Progress)]
+        changed = await polls.give_back(at.db, at.process_id, running)
+    for item in found:
+        if isinstance(item, BaseException):
+            # Its claim is not in hand any more, so the next heartbeats give it back.
+            _log.error("poll_broke", error=type(item).__name__, exc_info=item)
+    ended = [item.job.id for item, outcome in zip(due, found, strict=True) if outcome is None]
     for job_id in (*changed, *ended):
-        await at.news.tell(job_id)
+        at.news.tell(job_id)
     if due:
         at.hints.give()
     return len(due)
@@ -39,11 +45,34 @@ async def _poll(at: context.Context, due: polls.DuePoll) -> poll_rows.Progress |
         if stop.is_due(due.job, clock.now()):
             await stop.stop(at, await claims.reload(at.db, due.job))
             return None
-        outcome = await at.adapter(due.attempt.provider, due.attempt.credential).poll(due.attempt.upstream_id or "")
+        outcome, latecomer = await asyncio.gather(_ask(at, due.attempt), _latecomer(at, due))
+        if latecomer is not None and not isinstance(outcome, base.Finished):
+            await _let_win(at, due, latecomer)
+            return None
+        failpoints.reach(failpoints.Failpoint.POLLED)
         return await _written(at, due, outcome)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError):
         _log.warning("claim_lost", job_id=due.job.id)
         return None
+
+
+async def _ask(at: context.Context, attempt: attempts.Attempt) -> base.PollOutcome:
+    return await at.adapter(attempt.provider, attempt.credential).poll(attempt.upstream_id or "")
+
+
+async def _latecomer(at: context.Context, due: polls.DuePoll) -> attempt_services.Win | None:
+    """An attempt given up as stuck that has finished after all."""
+    for attempt in due.overdue:
+        outcome = await _ask(at, attempt)
+        if isinstance(outcome, base.Finished):
+            return attempt_services.Win(attempt, outcome.sources, outcome.usage)
+    return None
+
+
+async def _let_win(at: context.Context, due: polls.DuePoll, winner: attempt_services.Win) -> None:
+    status = await stop.give_up(at, due.attempt)
+    await attempt_services.overtaken(at.db, due.job, winner, due.attempt, status, clock.now())
+    _log.info("overtaken", job_id=due.job.id, winner=winner.attempt.number, loser=due.attempt.number)
 
 
 async def _written(at: context.Context, due: polls.DuePoll, outcome: base.PollOutcome) -> poll_rows.Progress | None:
@@ -93,9 +122,6 @@ def _is_stuck(at: context.Context, due: polls.DuePoll) -> bool:
 
 async def _give_up_waiting(at: context.Context, due: polls.DuePoll) -> None:
     """The job goes on elsewhere; the stuck attempt is cancelled where that is possible."""
-    adapter = at.adapter(due.attempt.provider, due.attempt.credential)
-    cancelled = await adapter.cancel(due.attempt.upstream_id or "")
+    status = await stop.give_up(at, due.attempt)
     fault = faults.Fault(faults.FaultKind.TIMED_OUT, "The provider accepted it and did not finish in time.")
-    confirmed = cancelled is base.Cancellation.CONFIRMED
-    status = states.AttemptStatus.CANCELLED if confirmed else states.AttemptStatus.OVERDUE
     await attempt_services.ended_badly(at.db, due.job, due.attempt, status, fault, clock.now())

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared import clock
-from shared.domain import jobs, states
+from shared.domain import attempts, jobs, states
 from shared.providers import base
 from shared.services import claims, completion
 from workers import context
@@ -16,8 +16,15 @@ _BILLED = {
     base.Cancellation.TOO_LATE: states.Billed.YES,
     base.Cancellation.UNSUPPORTED: states.Billed.UNKNOWN,
 }
-_LIVE = frozenset({states.AttemptStatus.ACCEPTED, states.AttemptStatus.OVERDUE})
-_UNSURE = frozenset({states.AttemptStatus.SENT, states.AttemptStatus.IN_DOUBT})
+# An attempt that was not surely stopped may still finish, and be charged: it stays overdue.
+_STATUS = {
+    base.Cancellation.CONFIRMED: states.AttemptStatus.CANCELLED,
+    base.Cancellation.REQUESTED: states.AttemptStatus.OVERDUE,
+    base.Cancellation.TOO_LATE: states.AttemptStatus.OVERDUE,
+    base.Cancellation.UNSUPPORTED: states.AttemptStatus.OVERDUE,
+}
+_UNSURE = frozenset({states.AttemptStatus.SENT, states.AttemptStatus.IN_DOUBT, states.AttemptStatus.OVERDUE})
+_WORST_FIRST = (states.Billed.YES, states.Billed.UNKNOWN, states.Billed.NO)
 
 
 def is_due(job: jobs.Job, now: datetime) -> bool:
@@ -28,23 +35,30 @@ def is_due(job: jobs.Job, now: datetime) -> bool:
 
 async def stop(at: context.Context, claim: claims.Claim) -> None:
     """Ask the providers to stop, and end the job with what is then known of the bill. Raises LostClaimError."""
-    billed = await _stop_upstream(at, claim)
-    await completion.end(at.db, claim.job, _ending(claim.job, billed), clock.now())
+    asked = {
+        attempt: await _cancel(at, attempt)
+        for attempt in claim.history
+        if attempt.status is states.AttemptStatus.ACCEPTED
+    }
+    given_up = {attempt.id: _STATUS[answer] for attempt, answer in asked.items()}
+    bills = {_BILLED[answer] for answer in asked.values()} | {_bill(attempt) for attempt in claim.history}
+    ending = _ending(claim.job, next(bill for bill in _WORST_FIRST if bill in bills | {states.Billed.NO}))
+    await completion.end(at.db, claim.job, ending, clock.now(), given_up)
 
 
-async def _stop_upstream(at: context.Context, claim: claims.Claim) -> states.Billed:
-    """The worst of what the attempts may have cost: yes, else unknown, else no."""
-    found = {states.Billed.NO}
-    for attempt in claim.history:
-        if attempt.status in _LIVE and attempt.upstream_id:
-            adapter = at.adapter(attempt.provider, attempt.credential)
-            found.add(_BILLED[await adapter.cancel(attempt.upstream_id)])
-        elif attempt.status in _UNSURE:
-            found.add(states.Billed.UNKNOWN)
-        elif attempt.status is states.AttemptStatus.SUCCEEDED or attempt.cost_micros:
-            found.add(states.Billed.YES)
-    order = (states.Billed.YES, states.Billed.UNKNOWN, states.Billed.NO)
-    return next(billed for billed in order if billed in found)
+async def give_up(at: context.Context, attempt: attempts.Attempt) -> states.AttemptStatus:
+    """Ask the provider to stop an accepted attempt; answers what the attempt is then. May be repeated."""
+    return _STATUS[await _cancel(at, attempt)]
+
+
+async def _cancel(at: context.Context, attempt: attempts.Attempt) -> base.Cancellation:
+    return await at.adapter(attempt.provider, attempt.credential).cancel(attempt.upstream_id or "")
+
+
+def _bill(attempt: attempts.Attempt) -> states.Billed:
+    if attempt.status is states.AttemptStatus.SUCCEEDED or attempt.cost_micros:
+        return states.Billed.YES
+    return states.Billed.UNKNOWN if attempt.status in _UNSURE else states.Billed.NO
 
 
 def _ending(job: jobs.Job, billed: states.Billed) -> jobs.Ending:

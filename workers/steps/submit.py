@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, failpoints, logs
+from shared.db import claims as claim_rows
 from shared.domain import asks, attempts, backoff, faults, jobs, planning, routing, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
@@ -46,15 +47,23 @@ def billed(claim: claims.Claim) -> states.Billed:
 async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Candidate) -> None:
     number = len(claim.history) + 1
     attempt = await attempt_services.begin(at.db, claim.job, candidate, 0, number, clock.now())
+    failpoints.reach(failpoints.Failpoint.ATTEMPT_COMMITTED)
     attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     await send(at, claim, attempt)
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
-    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile."""
+    """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile.
+    Raises LostClaimError when the process's lease ran out meanwhile: frozen since the commit, it must not send what
+    its successor has settled.
+    """
+    if not at.lease.holds():
+        raise claim_rows.LostClaimError(claim.job.id)
     adapter = at.adapter(attempt.provider, attempt.credential)
     outcome = await adapter.submit(_ask_of(at, claim, attempt))
     _log.info("asked", attempt=attempt.number, endpoint=attempt.endpoint, outcome=type(outcome).__name__)
+    failpoints.reach(failpoints.Failpoint.ANSWER_READ)
     await record(at, claim, attempt, outcome)
 
 
@@ -67,9 +76,14 @@ async def record(
         case base.Accepted():
             poll_at = now + timedelta(seconds=_first_poll_seconds(at, attempt))
             await attempt_services.accepted(at.db, claim.job, attempt, outcome.upstream_id, poll_at, now)
+            failpoints.reach(failpoints.Failpoint.UPSTREAM_ID_SAVED)
         case base.Finished():
             await attempt_services.succeeded(
                 at.db, claim.job, attempt, outcome.sources, outcome.usage, outcome.upstream_id, now
+            )
+        case base.Failed():
+            await attempt_services.ended_badly(
+                at.db, claim.job, attempt, status.FAILED, outcome.fault, now, outcome.cost_micros
             )
         case base.Refused():
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.REFUSED, outcome.fault, now)

@@ -54,7 +54,9 @@ sa.Index(
 sa.Index("ix_jobs_poll", jobs.c.due_at, postgresql_where=sa.text("lease_owner IS NULL AND step = 'poll'"))
 sa.Index("ix_jobs_lease", jobs.c.lease_owner, postgresql_where=sa.text("lease_owner IS NOT NULL"))
 sa.Index("ix_jobs_deadline", jobs.c.deadline_at, postgresql_where=ACTIVE)
-sa.Index("ix_jobs_queued", jobs.c.priority.desc(), jobs.c.id, postgresql_where=sa.text("status = 'queued'"))
+sa.Index(
+    "ix_jobs_queued", jobs.c.tenant_id, jobs.c.priority.desc(), jobs.c.id, postgresql_where=sa.text("status = 'queued'")
+)
 sa.Index("ix_jobs_metadata", jobs.c.metadata, postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"})
 
 requests = sa.Table(

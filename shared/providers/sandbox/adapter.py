@@ -135,7 +135,8 @@ def _submit_outcome(reply: http.Reply) -> base.SubmitOutcome:
     if reply.status == 202 and body.get("id"):
         return base.Accepted(str(body["id"]))
     if reply.status == 200 and body.get("id"):
-        return base.Finished(_sources(body), _usage(body), str(body["id"]))
+        outcome = _poll_outcome(body)
+        return outcome if isinstance(outcome, base.Finished | base.Failed) else base.Accepted(str(body["id"]))
     return base.Unknown(f"Status {reply.status} with a body nobody understands.")
 
 

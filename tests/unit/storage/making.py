@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av import video
 from PIL import Image
 
 FRAMES_PER_SECOND = 24
@@ -24,26 +25,35 @@ class Film:
     height: int = 180
     codec: str = "libx264"
     sound: bool = False
+    frames_per_key_frame: int = 250
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 def hue(picture: Image.Image) -> float:
     """The colour in the middle: 0 for the film's beginning, 0.8 for its end."""
-    red, green, blue = picture.convert("RGB").getpixel((picture.width // 2, picture.height // 2))
+    centre = picture.convert("RGB").resize((1, 1), box=(picture.width // 2, picture.height // 2, *_after(picture)))
+    red, green, blue = centre.tobytes()
     return colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)[0]
 
 
-def film(path: Path, wanted: Film = Film()) -> Path:  # noqa: B008 - frozen
+def _after(picture: Image.Image) -> tuple[int, int]:
+    return picture.width // 2 + 1, picture.height // 2 + 1
+
+
+def film(path: Path, wanted: Film = Film()) -> Path:
     """Write a film; its form is told by the path's suffix."""
     with av.open(str(path), "w", options=dict(wanted.options)) as file:
         picture = file.add_stream(wanted.codec, rate=FRAMES_PER_SECOND)
+        assert isinstance(picture, video.VideoStream)
+        picture.gop_size = wanted.frames_per_key_frame
+        picture.options = {"x264-params": "scenecut=0:sliced-threads=0"} if wanted.codec == "libx264" else {}
         picture.width, picture.height, picture.pix_fmt = wanted.width, wanted.height, "yuv420p"
         sound = file.add_stream("aac", rate=AUDIO_RATE) if wanted.sound else None
         count = round(wanted.seconds * FRAMES_PER_SECOND)
         for number in range(count):
             colour = tuple(round(255 * part) for part in colorsys.hsv_to_rgb(0.8 * number / count, 1, 1))
             image = Image.new("RGB", (wanted.width, wanted.height), colour)
-            file.mux(picture.encode(av.VideoFrame.from_image(image)))
+            file.mux(picture.encode(av.VideoFrame.from_image(image)))  # type: ignore[no-untyped-call]
         file.mux(picture.encode(None))
         if sound is not None:
             _hum(file, sound, wanted.seconds)
@@ -81,6 +91,12 @@ def animation(frames: int = 4) -> bytes:
     target = io.BytesIO()
     images[0].save(target, "GIF", save_all=True, append_images=images[1:], duration=100)
     return target.getvalue()
+
+
+def frames(path: Path) -> list[tuple[int, int]]:
+    """Where each picture lies in the file, and how many bytes it has."""
+    with av.open(str(path)) as file:
+        return [(part.pos, part.size) for part in file.demux(video=0) if part.size and part.pos is not None]
 
 
 def cut(path: Path, share: float) -> Path:

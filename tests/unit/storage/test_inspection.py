@@ -1,9 +1,11 @@
 """`completed` promises bytes that were opened: whole files pass, every broken one is refused."""
 
+import random
 import struct
 import zlib
 from pathlib import Path
 
+import av
 import pytest
 
 from shared.domain import states
@@ -11,6 +13,8 @@ from shared.storage import films, forms, inspection, pictures, unusable
 from tests.unit.storage import making
 
 VIDEO, IMAGE, TEXT = states.Kind.VIDEO, states.Kind.IMAGE, states.Kind.TEXT
+# The length of an H.264 unit, its type, and the first bits of its slice.
+NAL_HEAD_BYTES = 7
 INDEX_FIRST = making.Film(options={"movflags": "+faststart"})
 
 
@@ -32,6 +36,8 @@ async def reason(path: Path, kind: states.Kind) -> str:
         ("b.mp4", INDEX_FIRST, "video/mp4"),
         ("c.mov", making.Film(sound=True), "video/quicktime"),
         ("d.webm", making.Film(codec="libvpx-vp9"), "video/webm"),
+        ("live.webm", making.Film(codec="libvpx-vp9", options={"live": "1"}), "video/webm"),
+        ("long.webm", making.Film(codec="libvpx-vp9", frames_per_key_frame=10), "video/webm"),
         ("e.mp4", making.Film(sound=True, options={"movflags": "frag_keyframe+empty_moov"}), "video/mp4"),
     ],
 )
@@ -70,17 +76,48 @@ async def test_an_mp4_whose_pictures_are_noise_is_refused(tmp_path: Path) -> Non
     assert await reason(path, VIDEO)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+async def test_an_mp4_that_rots_towards_its_end_is_refused(tmp_path: Path, share: float) -> None:
+    path = making.film(tmp_path / "rotten.mp4", INDEX_FIRST)
+    data = path.read_bytes()
+    whole = int(len(data) * share)
+    assert whole > data.index(b"mdat")
+    write(path, data[:whole] + bytes(len(data) - whole))
+    assert "cannot be decoded" in await reason(path, VIDEO)
+
+
+async def test_rotten_frames_after_the_last_key_frame_are_refused(tmp_path: Path) -> None:
+    """Heads and lengths are whole; only decoding tells."""
+    path = making.film(tmp_path / "rotten.mp4", INDEX_FIRST)
+    data, noise = bytearray(path.read_bytes()), random.Random(1)  # noqa: S311 - filling
+    for begin, size in making.frames(path)[30:]:
+        payload = slice(begin + NAL_HEAD_BYTES, begin + size)
+        data[payload] = noise.randbytes(payload.stop - payload.start)
+    assert "cannot be decoded" in await reason(write(path, bytes(data)), VIDEO)
+
+
+async def test_a_last_packet_cut_short_is_refused(tmp_path: Path) -> None:
+    """The box around the pictures was shortened with them: nothing but the packet itself tells."""
+    path = making.film(tmp_path / "cut.mp4", INDEX_FIRST)
+    data = path.read_bytes()[:-40]
+    at = data.index(b"mdat") - 4
+    write(path, data[:at] + struct.pack(">I", len(data) - at) + data[at + 4 :])
+    assert await reason(path, VIDEO) == "The video is cut short: a packet is incomplete."
+
+
 async def test_an_mp4_without_a_picture_is_refused(tmp_path: Path) -> None:
     assert await reason(making.sound_only(tmp_path / "sound.mp4"), VIDEO) == "The file has no video stream."
 
 
 async def test_a_playlist_is_no_video_and_is_not_followed(tmp_path: Path) -> None:
-    film = making.film(tmp_path / "real.mp4")
-    listing = write(tmp_path / "list.mp4", f"#EXTM3U\n#EXTINF:2,\n{film}\n#EXT-X-ENDLIST\n".encode())
+    making.film(tmp_path / "real.mp4")
+    listing = write(tmp_path / "list.mp4", b"ffconcat version 1.0\nfile real.mp4\n")
+    with av.open(str(listing)) as followed:
+        assert followed.streams.video
     assert "no video of a form we know" in await reason(listing, VIDEO)
-    # Not even when it pretends: the form is given to FFmpeg, which must not guess again.
-    with pytest.raises(unusable.UnusableOutputError):
-        films.examine(listing, forms.MP4)
+    # Even where our own look was deceived: the form is given to FFmpeg, which must not guess again.
+    with pytest.raises(av.error.InvalidDataError), films.opened(listing, forms.WEBM):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -91,6 +128,11 @@ async def test_a_whole_image_is_measured_and_a_cut_one_refused(tmp_path: Path, f
     found = await inspection.inspect(path, IMAGE)
     assert (found.media_type, found.width, found.height, found.duration_seconds) == (media_type, 320, 200, None)
     assert "cannot be decoded" in await reason(making.cut(path, 0.6), IMAGE)
+
+
+async def test_a_png_without_its_end_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "image", making.picture("PNG")[:-12])
+    assert "cannot be decoded" in await reason(path, IMAGE)
 
 
 async def test_a_png_with_a_flipped_byte_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""`genqueue doctor`: look at each part, and say what to do about each fault."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import console, table
+
+from shared import settings
+from shared.db import engine
+from shared.services import doctor as services
+from shared.storage import bucket, objects
+
+
+def doctor(
+    data_dir: Annotated[Path, typer.Option(help="Of a stack started by `genqueue up`; else the environment.")] = Path(
+        ".genqueue"
+    ),
+) -> None:
+    """Check that each part can be reached, is new enough and does its work. Exit code 1 if any does not."""
+    env_file = data_dir / "env"
+    configured = settings.Settings(_env_file=env_file if env_file.is_file() else None)
+    findings = asyncio.run(_examine(configured))
+    _print(findings)
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+async def _examine(configured: settings.Settings) -> list[services.Finding]:
+    db = engine.Database(configured.database_url.get_secret_value(), 1, "doctor")
+    store = objects.Objects(bucket.location_of(configured))
+    try:
+        return await services.examine(services.Patient(db, store, configured.redis_url.get_secret_value()))
+    finally:
+        store.close()
+        await db.close()
+
+
+def _print(findings: list[services.Finding]) -> None:
+    made = table.Table("part", "", "found", "what to do")
+    for finding in findings:
+        mark = "[green]ok[/green]" if finding.well else "[red]ill[/red]"
+        made.add_row(finding.check, mark, finding.said, finding.advice)
+    console.Console().print(made)
