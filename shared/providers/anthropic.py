@@ -55,7 +55,7 @@ def _body(ask: base.Ask) -> dict[str, Any]:
 def _read(reply: http.Reply) -> base.SubmitOutcome:
     body = reply.body
     if body.get("stop_reason") == "refusal":
-        return base.Refused(faults.Fault(_K.CONTENT_POLICY, "The model refused to answer."))
+        return base.Failed(faults.Fault(_K.CONTENT_POLICY, "The model refused to answer."))
     text = "".join(part["text"] for part in body["content"] if part.get("type") == "text")
     sources = (outputs.Source(media_type="text/plain", text=text),) if text else ()
     return base.Finished(sources, bills.of_usage(body.get("usage")))

@@ -35,7 +35,7 @@ def read(reply: http.Reply) -> base.SubmitOutcome:
     choice = reply.body["choices"][0]
     message = choice["message"]
     if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
-        return base.Refused(
+        return base.Failed(
             faults.Fault(faults.FaultKind.CONTENT_POLICY, str(message.get("refusal") or "The provider filtered it."))
         )
     text = _text(message.get("content"))

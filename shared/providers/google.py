@@ -164,7 +164,7 @@ def _predicted(reply: http.Reply) -> base.SubmitOutcome:
     found = [item for item in reply.body.get("predictions") or [] if "bytesBase64Encoded" in item]
     filtered = [str(item["raiFilteredReason"]) for item in reply.body.get("predictions") or [] if item not in found]
     if filtered and not found:
-        return base.Refused(faults.Fault(_K.CONTENT_POLICY, filtered[0][:500]))
+        return base.Failed(faults.Fault(_K.CONTENT_POLICY, filtered[0][:500]))
     return base.Finished(tuple(_inline(item["mimeType"], item["bytesBase64Encoded"]) for item in found))
 
 
@@ -172,7 +172,7 @@ def _generated(reply: http.Reply) -> base.SubmitOutcome:
     body = reply.body
     blocked = (body.get("promptFeedback") or {}).get("blockReason")
     if blocked and not body.get("candidates"):
-        return base.Refused(faults.Fault(_K.CONTENT_POLICY, f"The provider blocked the prompt: {blocked}."))
+        return base.Failed(faults.Fault(_K.CONTENT_POLICY, f"The provider blocked the prompt: {blocked}."))
     candidate = body["candidates"][0]
     parts = [part for part in (candidate.get("content") or {}).get("parts") or [] if not part.get("thought")]
     pictures = [
@@ -180,7 +180,7 @@ def _generated(reply: http.Reply) -> base.SubmitOutcome:
     ]
     text = "".join(part.get("text", "") for part in parts)
     if not pictures and candidate.get("finishReason") in _MODERATED:
-        return base.Refused(faults.Fault(_K.CONTENT_POLICY, f"The provider stopped: {candidate['finishReason']}."))
+        return base.Failed(faults.Fault(_K.CONTENT_POLICY, f"The provider stopped: {candidate['finishReason']}."))
     texts = [outputs.Source(media_type="text/plain", text=text)] if text and not pictures else []
     return base.Finished(tuple(pictures or texts), _usage(body.get("usageMetadata") or {}))
 

@@ -80,7 +80,7 @@ def _form(ask: base.Ask) -> http.Form:
 def _submitted(reply: http.Reply, ask: base.Ask) -> base.SubmitOutcome:
     body = reply.body
     if body.get("finish_reason") == FILTERED:
-        return base.Refused(faults.Fault(_K.CONTENT_POLICY, "The provider filtered the result."))
+        return base.Failed(faults.Fault(_K.CONTENT_POLICY, "The provider filtered the result."))
     if any(body.get(key) for key in _RESULTS):
         return base.Finished(_sources(reply))
     upstream_id = outcomes.name(body["id"])

@@ -224,7 +224,7 @@ async def form(request: web.Request) -> dict[str, str | bytes]:
     return dict(map(_part, parts))
 
 
-def _part(part: Any) -> tuple[str, str | bytes]:  # noqa: ANN401 - email's types
+def _part(part: Any) -> tuple[str, str | bytes]:
     content = part.get_payload(decode=True)
     name = str(part.get_param("name", header="content-disposition"))
     return name, content if part.get_filename() else content.decode()
@@ -250,7 +250,7 @@ async def running(dialect: Dialect) -> AsyncIterator[Upstream]:
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def _between(upstream: Upstream) -> Any:  # noqa: ANN401 - aiohttp's own type for it is not public
+def _between(upstream: Upstream) -> Any:
     @web.middleware
     async def between(request: web.Request, handler: Handler) -> web.StreamResponse:
         place, dialect = place_of(request), upstream.dialect
