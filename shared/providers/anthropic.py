@@ -29,6 +29,7 @@ class AnthropicAdapter(plain.PlainAdapter):
     abilities: ClassVar = models.Abilities({states.Kind.TEXT: frozenset({"max_tokens", "temperature"})})
     # 529: overloaded, and turned down before any work was done.
     dialect: ClassVar = dialects.Dialect(kinds=KINDS, refusing={529: _K.UNAVAILABLE})
+    visits: ClassVar = (plain.Visit("/v1/models?limit=1000", "data", "id"),)
 
     def headers(self) -> dict[str, str]:
         """See plain.PlainAdapter."""

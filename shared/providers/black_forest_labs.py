@@ -15,6 +15,7 @@ class BlackForestLabsAdapter(plain.PlainAdapter):
     """A job lives in one region, and only its polling_url knows which. Class N."""
 
     abilities: ClassVar = models.Abilities({states.Kind.IMAGE: frozenset({"seed", "input_references"})})
+    visits: ClassVar = (plain.Visit("/v1/credits"),)
 
     def headers(self) -> dict[str, str]:
         """See plain.PlainAdapter."""

@@ -23,6 +23,7 @@ class ComfyUIAdapter(plain.PlainAdapter):
         {states.Kind.VIDEO: frozenset(), states.Kind.IMAGE: frozenset()}, doubts=(models.Doubt.SEARCHABLE,)
     )
     dialect: ClassVar = dialects.Dialect()
+    visits: ClassVar = (plain.Visit("/system_stats"),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """The graph is the endpoint's option `workflow`, in ComfyUI's API format, with places such as {prompt}."""

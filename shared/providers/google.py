@@ -51,6 +51,7 @@ class GoogleAdapter(plain.PlainAdapter):
         }
     )
     dialect: ClassVar = dialects.Dialect(kinds=KINDS, read=complaint)
+    visits: ClassVar = (plain.Visit("/v1beta/models?pageSize=1000", "models", "name"),)
 
     def headers(self) -> dict[str, str]:
         """See plain.PlainAdapter."""

@@ -61,6 +61,7 @@ class KlingAdapter(plain.PlainAdapter):
         doubts=(models.Doubt.SEARCHABLE,),
     )
     dialect: ClassVar = dialects.Dialect(kinds=KINDS, in_band=in_band)
+    visits: ClassVar = (plain.Visit(f"/v1/{PATHS[0]}/genqueue-check", fine=frozenset({_K.NOT_FOUND})),)
 
     def headers(self) -> dict[str, str]:
         """See plain.PlainAdapter."""

@@ -12,6 +12,7 @@ class LumaAdapter(plain.PlainAdapter):
     abilities: ClassVar = models.Abilities(
         {states.Kind.VIDEO: frozenset({"frame_images"}), states.Kind.IMAGE: frozenset({"input_references"})}
     )
+    visits: ClassVar = (plain.Visit("/credits"),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter."""

@@ -35,6 +35,7 @@ class MiniMaxAdapter(plain.PlainAdapter):
 
     abilities: ClassVar = models.Abilities({states.Kind.VIDEO: frozenset({"frame_images", "input_references"})})
     dialect: ClassVar = dialects.Dialect(kinds=KINDS, in_band=in_band)
+    visits: ClassVar = (plain.Visit("/v1/files/retrieve?file_id=1", fine=frozenset({_K.NOT_FOUND, _K.INVALID_INPUT})),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter."""

@@ -32,6 +32,7 @@ class OpenAICompatibleAdapter(plain.PlainAdapter):
         }
     )
     dialect: ClassVar = dialects.Dialect(kinds=KINDS)
+    visits: ClassVar = (plain.Visit("/models", "data", "id"),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter."""

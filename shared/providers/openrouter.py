@@ -36,6 +36,10 @@ class OpenRouterAdapter(plain.PlainAdapter):
         }
     )
     dialect: ClassVar = dialects.Dialect(kinds=KINDS)
+    visits: ClassVar = (
+        plain.Visit("/key"),
+        plain.Visit("/models?output_modalities=all", "data", "id"),
+    )
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter."""

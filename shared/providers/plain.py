@@ -24,11 +24,24 @@ class Order:
     under: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A look that costs nothing and shows whether the key is good. `under` and `name`: where the answer lists models.
+    `fine`: faults only those get whose key was taken, such as "no such task" for a task we made up.
+    """
+
+    path: str
+    under: str = ""
+    name: str = ""
+    fine: frozenset[faults.FaultKind] = frozenset()
+
+
 class PlainAdapter:
     """A provider with a bearer key, one submit and one poll, no search and no cancel. See base.Adapter."""
 
     abilities: ClassVar[models.Abilities]
     dialect: ClassVar[dialects.Dialect] = dialects.Dialect()
+    visits: ClassVar[tuple[Visit, ...]] = ()
 
     def __init__(self, connection: base.Connection) -> None:
         self.connection = connection

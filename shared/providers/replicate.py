@@ -32,6 +32,7 @@ class ReplicateAdapter(plain.PlainAdapter):
         }
     )
     dialect: ClassVar = dialects.Dialect(read=complaint)
+    visits: ClassVar = (plain.Visit("/v1/account"),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter. Never with `Prefer: wait`, which would hold the line."""

@@ -27,6 +27,7 @@ class RunwayAdapter(plain.PlainAdapter):
         }
     )
     dialect: ClassVar = dialects.Dialect()
+    visits: ClassVar = (plain.Visit("/v1/organization"),)
 
     def headers(self) -> dict[str, str]:
         """See plain.PlainAdapter."""

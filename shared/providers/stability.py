@@ -31,6 +31,7 @@ class StabilityAdapter(plain.PlainAdapter):
         }
     )
     dialect: ClassVar = dialects.Dialect(kinds=KINDS)
+    visits: ClassVar = (plain.Visit("/v1/user/balance"),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter. JSON is asked for, so that both sorts of route answer alike."""

@@ -31,6 +31,7 @@ class TogetherAdapter(plain.PlainAdapter):
     dialect: ClassVar = dialects.Dialect(
         kinds=openai_compatible.KINDS | {"invalid_request_error": faults.FaultKind.INVALID_INPUT}
     )
+    visits: ClassVar = (plain.Visit("/v1/models", name="id"),)
 
     def order(self, ask: base.Ask) -> plain.Order:
         """See plain.PlainAdapter."""

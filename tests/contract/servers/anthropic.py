@@ -39,6 +39,7 @@ _SLOW = {"type": "error", "error": {"type": "rate_limit_error", "message": "Slow
 DIALECT = upstream.Dialect(
     name="anthropic",
     build=build,
+    free={"/v1/models": {"data": [{"id": "claude-sonnet-4-5", "type": "model"}], "has_more": False}},
     authorised=authorised,
     offers=(
         upstream.Offer(

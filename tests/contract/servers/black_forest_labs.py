@@ -47,6 +47,7 @@ def build(up: upstream.Upstream) -> web.Application:
 DIALECT = upstream.Dialect(
     name="black_forest_labs",
     build=build,
+    free={"/v1/credits": {"credits": 500}},
     authorised=lambda request: request.headers.get("x-key") == "good-key",
     offers=(upstream.Offer(states.Kind.IMAGE, "flux-2-pro", size="1024x1024"),),
     wrong_key=upstream.Refusal("wrong key", _K.AUTH, 403, {"detail": "Not authenticated - Invalid key"}),

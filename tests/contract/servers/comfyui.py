@@ -84,6 +84,7 @@ def _said(name: str, kind: faults.FaultKind, word: str) -> upstream.Refusal:
 DIALECT = upstream.Dialect(
     name="comfyui",
     build=build,
+    free={"/system_stats": {"system": {"comfyui_version": "0.3"}, "devices": []}},
     key="",
     doubt=models.Doubt.SEARCHABLE,
     offers=(

@@ -89,6 +89,7 @@ def _said(name: str, kind: faults.FaultKind, status: int, word: str, *details: u
 DIALECT = upstream.Dialect(
     name="google",
     build=build,
+    free={"/v1beta/models": {"models": [{"name": "models/gemini-2.5-flash"}]}},
     authorised=lambda request: request.headers.get("x-goog-api-key") == "good-key",
     picture=f"data:image/png;base64,{upstream.ENCODED_PICTURE}",
     courses=frozenset({upstream.Course.FAILS, upstream.Course.MODERATED, upstream.Course.EMPTY}),

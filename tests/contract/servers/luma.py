@@ -58,6 +58,7 @@ def _shown(up: upstream.Upstream, job: upstream.Job) -> upstream.Json:
 DIALECT = upstream.Dialect(
     name="luma",
     build=build,
+    free={"/dream-machine/v1/credits": {"credit_balance": 100}},
     base_path="/dream-machine/v1",
     offers=(
         upstream.Offer(states.Kind.VIDEO, "ray-2"),

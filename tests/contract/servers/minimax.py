@@ -32,7 +32,9 @@ def build(up: upstream.Upstream) -> web.Application:
         return web.json_response(body)
 
     async def file(request: web.Request) -> web.Response:
-        job = up.jobs[request.query["file_id"].removeprefix("file-")]
+        job = up.jobs.get(request.query["file_id"].removeprefix("file-"))
+        if job is None:
+            return _said("invalid params", _K.INVALID_INPUT, 2013).answer()
         file = {"file_id": request.query["file_id"], "bytes": len(upstream.FILM), "download_url": up.media_url(job)}
         return web.json_response({"file": file, "base_resp": _FINE})
 

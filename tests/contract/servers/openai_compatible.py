@@ -75,6 +75,7 @@ _SLOW = {"error": {"message": "Rate limit reached", "type": "requests", "code": 
 DIALECT = upstream.Dialect(
     name="openai_compatible",
     build=build,
+    free={"/v1/models": {"object": "list", "data": [{"id": "gpt-5-mini", "object": "model"}]}},
     base_path="/v1",
     guards_media=True,
     picture=f"data:image/png;base64,{upstream.ENCODED_PICTURE}",

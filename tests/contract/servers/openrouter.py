@@ -81,6 +81,7 @@ _SLOW = {"error": {"code": 429, "message": "Rate limited", "metadata": {"error_t
 DIALECT = upstream.Dialect(
     name="openrouter",
     build=build,
+    free={"/api/v1/key": {"data": {"label": "sk-or"}}, "/api/v1/models": {"data": [{"id": "openai/gpt-5-mini"}]}},
     base_path="/api/v1",
     guards_media=True,
     gone_status=410,

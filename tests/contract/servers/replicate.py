@@ -76,6 +76,7 @@ def _said(name: str, kind: faults.FaultKind, status: int, wait_seconds: float | 
 DIALECT = upstream.Dialect(
     name="replicate",
     build=build,
+    free={"/v1/account": {"type": "organization", "username": "acme"}},
     offers=(
         upstream.Offer(states.Kind.VIDEO, "google/veo"),
         upstream.Offer(states.Kind.VIDEO, "someone/veo:5c7d5dc6dd8bf75c", route="version"),

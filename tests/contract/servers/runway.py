@@ -65,6 +65,7 @@ def _shown(up: upstream.Upstream, job: upstream.Job) -> upstream.Json:
 DIALECT = upstream.Dialect(
     name="runway",
     build=build,
+    free={"/v1/organization": {"creditBalance": 500}},
     authorised=authorised,
     offers=(
         upstream.Offer(states.Kind.VIDEO, "gen4_turbo"),

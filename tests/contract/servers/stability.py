@@ -62,6 +62,7 @@ def _said(name: str, kind: faults.FaultKind, status: int, word: str) -> upstream
 DIALECT = upstream.Dialect(
     name="stability",
     build=build,
+    free={"/v1/user/balance": {"credits": 12.5}},
     picture=f"data:image/png;base64,{upstream.ENCODED_PICTURE}",
     offers=(
         upstream.Offer(

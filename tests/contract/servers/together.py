@@ -55,6 +55,7 @@ def _said(name: str, kind: faults.FaultKind, status: int, code: str) -> upstream
 DIALECT = upstream.Dialect(
     name="together",
     build=build,
+    free={"/v1/models": [{"id": "openai/gpt-oss-20b", "type": "chat"}]},
     offers=(
         upstream.Offer(states.Kind.VIDEO, "minimax/hailuo-02"),
         upstream.Offer(states.Kind.IMAGE, "black-forest-labs/FLUX.1-schnell", waits=False, size="1024x1024"),

@@ -124,6 +124,7 @@ class Dialect:
     doubt: models.Doubt = models.Doubt.NEITHER
     picture: str = "https://pictures.example/cat.png"
     callback: str = ""
+    free: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -237,6 +238,8 @@ async def running(dialect: Dialect) -> AsyncIterator[Upstream]:
     app = dialect.build(upstream)
     app.middlewares.append(_between(upstream))
     app.router.add_get("/media/{kind}", _media())
+    for path, body in dialect.free.items():
+        app.router.add_get(path, _free(body))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -314,6 +317,13 @@ def _media() -> Handler:
         return web.Response(body=FILM if film else PICTURE, content_type="video/mp4" if film else "image/png")
 
     return media
+
+
+def _free(body: Any) -> Handler:
+    async def free(request: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    return free
 
 
 def application(*routes: web.RouteDef) -> web.Application:
