@@ -15,6 +15,8 @@ from tests.contract.servers import upstream
 Pair = tuple[upstream.Dialect, upstream.Offer]
 
 PAIRS: list[Pair] = [(dialect, offer) for dialect in dialects.ALL for offer in dialect.offers]
+# The small cap, and what the sockets in between may hold.
+MOST_READ_BYTES = 32 * 1024 * 1024
 JUNK = (
     b"{}",
     b"[]",
@@ -168,6 +170,7 @@ class TestAdapter:
     async def test_an_endless_answer_is_cut_off_and_is_doubt(self, talk: talks.Talk) -> None:
         talk.up.troubles[upstream.Place.SUBMIT] = upstream.Trouble.ENDLESS
         assert isinstance(await talk.adapter().submit(talk.ask()), base.Unknown)
+        assert talk.up.endless_bytes < MOST_READ_BYTES
 
     @over()
     @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
@@ -200,6 +203,7 @@ class TestAdapter:
         upstream_id = await talk.accepted()
         talk.up.troubles[upstream.Place.LOOK] = upstream.Trouble.ENDLESS
         assert isinstance(await talk.adapter().poll(upstream_id), base.PollLost)
+        assert talk.up.endless_bytes < MOST_READ_BYTES
 
     @over(throttles)
     async def test_a_throttled_poll_ends_no_job_and_tells_how_long_to_wait(self, talk: talks.Talk) -> None:

@@ -27,6 +27,16 @@ def json_of(talk: talks.Talk) -> upstream.Json:
     return found
 
 
+@first_of("sandbox")
+@pytest.mark.parametrize("fields", [{"outputs": 7, "usage": []}, {"outputs": "all"}, {"cost_micros": "x", "usage": 1}])
+async def test_a_sandbox_that_sends_junk_is_not_believed(talk: talks.Talk, fields: upstream.Json) -> None:
+    upstream_id = await talk.accepted()
+    junk = orjson.dumps({"id": "x", "status": "succeeded", **fields})
+    talk.up.instead = {upstream.Place.SUBMIT: junk, upstream.Place.LOOK: junk}
+    assert isinstance(await talk.adapter().submit(talk.ask()), base.Unknown)
+    assert isinstance(await talk.adapter().poll(upstream_id), base.PollLost)
+
+
 @first_of("fal")
 async def test_fal_is_not_followed_to_another_host(talk: talks.Talk) -> None:
     talk.up.instead[upstream.Place.SUBMIT] = orjson.dumps(

@@ -60,7 +60,10 @@ class SandboxAdapter:
             return base.NotSent(faults.Fault(faults.FaultKind.UNAVAILABLE, f"Not reached: {reply.message}."))
         if isinstance(reply, http.Lost):
             return base.Unknown(f"The answer was lost: {reply.message}.")
-        return _submit_outcome(reply)
+        try:
+            return _submit_outcome(reply)
+        except http.MISSHAPEN:
+            return base.Unknown(f"Status {reply.status} with a body nobody understands.")
 
     async def find(self, reference: str) -> base.Accepted | None:
         """See base.Adapter."""
@@ -79,7 +82,10 @@ class SandboxAdapter:
             return base.Failed(faults.Fault(faults.FaultKind.NOT_FOUND, "The provider no longer knows this job."))
         if reply.status != 200 or reply.json is None:
             return base.PollLost(f"status {reply.status}", reply.retry_after_seconds)
-        return _poll_outcome(reply.json)
+        try:
+            return _poll_outcome(reply.json)
+        except http.MISSHAPEN:
+            return base.PollLost("a body nobody understands")
 
     async def cancel(self, upstream_id: str) -> base.Cancellation:
         """See base.Adapter."""
@@ -132,12 +138,11 @@ def _submit_outcome(reply: http.Reply) -> base.SubmitOutcome:
         return base.Unknown(f"Status {reply.status} with a body that is not JSON.")
     if body.get("error"):
         return base.Refused(_fault(reply.status, body, reply.retry_after_seconds))
-    if reply.status == 202 and body.get("id"):
-        return base.Accepted(str(body["id"]))
-    if reply.status == 200 and body.get("id"):
-        outcome = _poll_outcome(body)
-        return outcome if isinstance(outcome, base.Finished | base.Failed) else base.Accepted(str(body["id"]))
-    return base.Unknown(f"Status {reply.status} with a body nobody understands.")
+    upstream_id = body.get("id")
+    if not isinstance(upstream_id, str) or not upstream_id or reply.status not in {200, 202}:
+        return base.Unknown(f"Status {reply.status} with a body nobody understands.")
+    outcome = _poll_outcome(body) if reply.status == 200 else base.Running()
+    return outcome if isinstance(outcome, base.Finished | base.Failed) else base.Accepted(upstream_id)
 
 
 def _poll_outcome(body: dict[str, Any]) -> base.PollOutcome:

@@ -169,6 +169,7 @@ class Upstream:
         self.troubles: dict[Place, Trouble] = {}
         self.instead: dict[Place, web.Response | Refusal | bytes] = {}
         self.media_gone = False
+        self.endless_bytes = 0
 
     def accept(self, kind: states.Kind, body: Json, job_id: str | None = None) -> Job:
         """Take on a job."""
@@ -268,6 +269,8 @@ def _between(upstream: Upstream) -> Any:
         if place in upstream.instead:
             return _instead(upstream.instead[place])
         answer = await handler(request)
+        if upstream.troubles.get(place) is Trouble.ENDLESS:
+            return await _endless(upstream, request)
         return await _spoilt(request, answer, upstream.troubles.get(place))
 
     return between
@@ -296,17 +299,16 @@ async def _spoilt(request: web.Request, answer: web.StreamResponse, trouble: Tro
         return web.Response(text=PAGE, content_type="text/html")
     if trouble is Trouble.DOWN:
         return web.Response(status=503, text=PAGE, content_type="text/html", headers={"Retry-After": "9"})
-    if trouble is Trouble.ENDLESS:
-        return await _endless(request)
     return answer
 
 
-async def _endless(request: web.Request) -> web.StreamResponse:
+async def _endless(upstream: Upstream, request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": "application/json"})
     await answer.prepare(request)
     try:
         while True:
             await answer.write(CHUNK)
+            upstream.endless_bytes += len(CHUNK)
     except ConnectionError:
         return answer
 
