@@ -9,11 +9,23 @@ import fastapi
 from fastapi import routing
 
 from api import errors, middleware, parts
-from api.native import images, jobs, models, outputs, texts, videos
+from api.native import deliveries, events, images, jobs, models, outputs, receivers, signing, texts, videos
 from api.operations import health
 from shared import settings
 
-ROUTERS = (videos.router, images.router, texts.router, jobs.router, outputs.router, models.router, health.router)
+ROUTERS = (
+    videos.router,
+    images.router,
+    texts.router,
+    jobs.router,
+    outputs.router,
+    models.router,
+    receivers.router,
+    signing.router,
+    deliveries.router,
+    events.router,
+    health.router,
+)
 
 DESCRIPTION = """\
 Submit a long generation, come back later, collect it.

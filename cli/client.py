@@ -1,14 +1,17 @@
 """Speaking to the API, as any user of it would."""
 
 import hashlib
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import tenacity
 
 WAIT_SECONDS = 20
+PATIENCE_SECONDS = 60
 TERMINAL = frozenset({"completed", "failed", "cancelled", "expired"})
 
 Json = dict[str, Any]
@@ -16,6 +19,18 @@ Json = dict[str, Any]
 
 class ApiError(Exception):
     """The API said no; the message is its own sentence."""
+
+
+class AwayError(ApiError):
+    """The API cannot do it now (503), or cannot be reached; the same request may be sent again."""
+
+
+_while_away = tenacity.retry(
+    retry=tenacity.retry_if_exception_type((AwayError, httpx.TransportError)),
+    wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=5),
+    stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +57,17 @@ class Client:
         await self._http.aclose()
 
     async def submit(self, kind: str, body: Json) -> Json:
-        """POST a request of this kind and return the receipt. Raises ApiError."""
-        return _read(await self._http.post(f"/v1/{kind}s", json=body))
+        """POST a request of this kind and return the receipt. Raises ApiError.
+        An answer that was lost costs nothing: the request is sent again under the same Idempotency-Key.
+        """
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        return await self._post(f"/v1/{kind}s", body, key)
 
+    @_while_away
+    async def _post(self, path: str, body: Json, headers: dict[str, str]) -> Json:
+        return _read(await self._http.post(path, json=body, headers=headers))
+
+    @_while_away
     async def job(self, job_id: str, wait_seconds: int = 0) -> Json:
         """The job, at once or when it changes. Raises ApiError."""
         parameters = {"wait": wait_seconds} if wait_seconds else {}
@@ -79,5 +102,6 @@ def _read(answer: httpx.Response) -> Json:
     except ValueError:
         body = {}
     if answer.is_error:
-        raise ApiError(str(body.get("error", {}).get("message") or f"status {answer.status_code}"))
+        kind = AwayError if answer.status_code == 503 else ApiError
+        raise kind(str(body.get("error", {}).get("message") or f"status {answer.status_code}"))
     return body

@@ -13,7 +13,7 @@ from rich import console, table
 from cli import catalog
 from shared import ids, settings
 from shared.domain import models, names
-from shared.outbound import addresses, clients, downloads
+from shared.outbound import clients, downloads, targets
 from shared.providers import base, registry
 from shared.services import doctor, providers
 
@@ -94,13 +94,22 @@ async def _desk(configured: settings.Settings, found: models.Catalog, provider: 
     urls = {"sandbox": configured.sandbox_url} | configured.provider_urls
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     trusted = frozenset({downloads.origin(registry.base_url(provider, urls))})
-    downloader = downloads.Downloader(trusted, addresses.parse_networks(configured.allowed_networks))
+    downloader = downloads.Downloader(trusted, _guard(configured))
     async with clients.provider_client() as client, clients.provider_client(keep_alive=False) as fresh_client:
         try:
             made = registry.Registry(urls, keys, client, fresh_client)
             yield Desk(found, provider, len(keys.get(provider.name, [])), made, downloader)
         finally:
             await downloader.close()
+
+
+def _guard(configured: settings.Settings) -> targets.Guard:
+    return targets.configured_guard(
+        configured.allowed_networks,
+        configured.allowed_local_networks,
+        configured.outbound_ports,
+        allow_http=configured.allow_plain_http,
+    )
 
 
 async def _visited(desk: Desk, *, is_enough: bool) -> AsyncIterator[doctor.Finding]:

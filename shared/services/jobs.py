@@ -11,6 +11,7 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
+from shared.outbound import targets
 from shared.services import acceptance
 from shared.storage import objects, troubles
 
@@ -91,6 +92,7 @@ async def rerun(
         fingerprint=wish.fingerprint,
         default_deadline_seconds=wish.default_deadline_seconds,
         rerun_of=job.id,
+        guard=wish.guard,
     )
     return await acceptance.accept(db, catalog, usable_providers, ask, now)
 
@@ -104,6 +106,7 @@ class Rerun:
     idempotency_key: str | None
     fingerprint: str | None
     default_deadline_seconds: int
+    guard: targets.Guard
 
 
 async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -159,7 +162,5 @@ async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -
     cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
     if cancelled is None:
         return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
-    await event_rows.append(
-        connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {"billed": states.Billed.NO}
-    )
+    await event_rows.append(connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {})
     return cancelled

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 
 from shared.domain import outputs
-from shared.outbound import downloads
+from shared.outbound import downloads, targets
 from shared.providers import base, registry
 from tests.contract import asks
 from tests.contract.servers import upstream
@@ -67,7 +67,7 @@ class Talk:
         """The bytes of a source, as the collecting worker gets them."""
         if source.url is None:
             return source.body if source.body is not None else (source.text or "").encode()
-        downloader = downloads.Downloader(frozenset({downloads.origin(self.up.url)}), ())
+        downloader = downloads.Downloader(frozenset({downloads.origin(self.up.url)}), targets.STRICTEST)
         try:
             async with downloader.fetch(source.url, self.adapter().download_headers(source.url)) as download:
                 return b"".join([chunk async for chunk in download.chunks])

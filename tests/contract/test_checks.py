@@ -10,7 +10,7 @@ from typer import testing
 
 from cli import main
 from shared.domain import models
-from shared.outbound import downloads
+from shared.outbound import downloads, targets
 from shared.providers import plain, registry
 from shared.services import providers
 from tests.contract import dialects, talks, test_adapters
@@ -62,7 +62,7 @@ async def test_the_small_ask_ends_with_bytes_of_the_right_form(talk: talks.Talk)
         }
     )
     model = models.Model(id="m", kind=talk.offer.kind, name="M", endpoints=(offer,))
-    downloader = downloads.Downloader(frozenset({downloads.origin(talk.up.url)}), ())
+    downloader = downloads.Downloader(frozenset({downloads.origin(talk.up.url)}), targets.STRICTEST)
     trial = providers.Trial(model, offer, ask, 0)
     findings = [finding async for finding in providers.try_out(talk.adapter(), trial, downloader, 0)]
     await downloader.close()

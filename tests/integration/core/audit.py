@@ -22,7 +22,7 @@ async def audit(of: world.World) -> None:
         _terminal_never_changes(of, row)
         mine = [item for item in tries if item["job_id"] == row["id"]]
         _charges_are_explained(of, mine)
-        _events_add_up(row, [fact for fact in facts if fact["job_id"] == row["id"]])
+        _events_add_up(row, [fact for fact in facts if fact["subject_id"] == row["id"]])
         assert sum(item["status"] in OPEN for item in mine) <= 1
         assert (row["status"] in states.TERMINAL) == (row["step"] == states.Step.DONE)
         assert not (row["status"] in states.TERMINAL and row["lease_owner"])

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from shared import settings
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
-from shared.db import engine, rows
-from shared.db.tables import jobs as tables
-from shared.domain import jobs, states
+from shared.db import engine
+from shared.domain import states
 from tests.integration.core import audit, world
 from workers import loop
 
@@ -147,17 +146,3 @@ def _settings(examples: int) -> hypothesis.settings:
 
 def test_no_sequence_breaks_the_promises(run: Callable[[int], None]) -> None:
     run(15)
-
-
-async def _write_without_fence(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:
-    changed = await connection.execute(
-        sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(**values).returning(tables.jobs)
-    )
-    return rows.job(changed.one())
-
-
-def test_the_machine_finds_a_missing_fence(run: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the test above can fail."""
-    monkeypatch.setattr(claim_rows, "write", _write_without_fence)
-    with pytest.raises(Exception, match=r"assert|may not become|duplicate key|unique"):
-        run(200)
