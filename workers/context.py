@@ -70,7 +70,7 @@ def open_context(configured: settings.Settings) -> Context:
     """Build the adapters; needs a running loop. Raises CatalogError for a catalog that cannot be read."""
     url = configured.database_url.get_secret_value()
     redis_url = configured.redis_url.get_secret_value()
-    catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    catalog = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     urls = provider_urls(configured)
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     guard = targets.configured_guard(

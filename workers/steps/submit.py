@@ -164,6 +164,8 @@ def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt)
         pixels=asks.pixels(model, claim.request),
         seconds=asks.seconds(model, claim.request),
         callback_url=at.callbacks.url(attempt.id),
+        route=offer.route if offer else "",
+        options=offer.options if offer else {},
     )
 
 

@@ -9,7 +9,7 @@ from shared.catalog import shelf
 from shared.domain import batch_rows, recipes, sheets, states
 from shared.providers import registry
 
-CATALOG = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ADAPTERS).current
+CATALOG = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ABILITIES).current
 USABLE = frozenset({"sandbox", "sandbox-backup"})
 
 
