@@ -55,7 +55,7 @@ class RequestContext:
     async def _answer(
         self, error: Exception, scope: types.Scope, receive: types.Receive, answering: "_Answering"
     ) -> None:
-        response = answers.of_exception(error, answering.request_id)
+        response = answers.of_exception(error, scope)
         if answering.status is not None:
             raise error  # half an answer is out: the server must cut the line
         await response(scope, receive, answering.send)
@@ -105,7 +105,9 @@ def _request_id(scope: types.Scope) -> str:
 
 
 class BodyLimit:
-    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed."""
+    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed.
+    `larger` are the limits of paths that take files.
+    """
 
     def __init__(self, app: types.ASGIApp, limit_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app

@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     max_output_bytes: int = Field(2 * 1024**3, description="The largest output taken from a provider.")
     signed_url_seconds: int = Field(900, description="How long a signed download URL works.")
     output_retention_seconds: int = Field(30 * 86400, description="How long outputs are kept; 0 keeps them for ever.")
+    max_file_bytes: int = Field(512 * 1024**2, description="The largest file a caller may upload.")
+    file_retention_seconds: int = Field(30 * 86400, description="How long uploaded files are kept; 0: for ever.")
+    held_quiet_seconds: float = Field(
+        45.0,
+        description="How long an answer that waits for its job stays silent; then spaces keep its line open.",
+    )
+    held_answer_seconds: int = Field(600, description="How long an answer may wait for its job.")
     stream_downloads: bool = Field(
         default=False, description="Send output bytes through the API instead of a redirect."
     )

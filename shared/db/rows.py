@@ -5,7 +5,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.domain import attempts, deliveries, events, faults, jobs, outputs, receivers, signing, states, tries
+from shared.domain import (
+    attempts,
+    deliveries,
+    events,
+    faults,
+    files,
+    jobs,
+    outputs,
+    receivers,
+    signing,
+    states,
+    tries,
+)
 
 Row = sa.Row[Any] | sa.RowMapping
 
@@ -87,6 +99,11 @@ def receiver(row: Row) -> receivers.Receiver:
 def signing_key(row: Row) -> signing.SigningKey:
     """A signing key from a row of `signing_keys`."""
     return signing.SigningKey(**_mapping(row))
+
+
+def file(row: Row) -> files.File:
+    """A file from a row of `files`."""
+    return files.File(**_mapping(row))
 
 
 def source(value: outputs.Source) -> dict[str, Any]:

@@ -56,15 +56,23 @@ async def get(
 
 
 async def list_page(
-    db: engine.Database, tenant_id: str, wanted: listings.JobFilter, cursor: str | None, limit: int
+    db: engine.Database,
+    tenant_id: str,
+    wanted: listings.JobFilter,
+    cursor: str | None,
+    limit: int,
+    *,
+    with_requests: bool = False,
 ) -> listings.JobPage:
-    """One page of the tenant's jobs, newest first. Jobs made meanwhile never shift a page."""
+    """One page of the tenant's jobs, newest first unless wanted otherwise. Jobs made meanwhile never shift a page."""
     async with db.transaction() as connection:
         # One more than asked for tells whether there is another page.
         found = await job_rows.page(connection, tenant_id, wanted, cursor, limit + 1)
         shown = found[:limit]
-        made = await output_rows.of_jobs(connection, tenant_id, [job.id for job in shown])
-    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ()))) for job in shown)
+        shown_ids = [job.id for job in shown]
+        made = await output_rows.of_jobs(connection, tenant_id, shown_ids)
+        asked = await job_rows.request_bodies(connection, tenant_id, shown_ids) if with_requests else {}
+    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ())), asked.get(job.id)) for job in shown)
     return listings.JobPage(listed, shown[-1].id if len(found) > limit else None)
 
 
