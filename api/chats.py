@@ -1,6 +1,7 @@
 """`chat/completions` as several companies speak it: a conversation becomes a text job, its text a completion."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import fastapi
@@ -131,50 +132,63 @@ def _response_format(form: object) -> object:
 Failed = Callable[[errors.GenqueueError], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What differs from dialect to dialect: late failures as a JSON body and as an event's data, and the header that
+    carries the job's id.
+    """
+
+    failed: Failed
+    failed_event: Failed
+    id_header: str = "X-Genqueue-Job-Id"
+
+
 async def answer(
     request: fastapi.Request,
     given: parts.Parts,
     caller: auth.Caller,
     fields: Mapping[str, Any],
-    failed: Failed,
+    voice: Voice,
 ) -> fastapi.Response:
-    """Accept the chat as a text job, wait for its end and answer it, whole or in pieces (`stream`).
-    `failed` is a late failure as a JSON body.
-    """
+    """Accept the chat as a text job, wait for its end and answer it, whole or in pieces (`stream`)."""
     text = request_of(fields, given.settings.held_answer_seconds)
-    receipt = await accepting.accept(
-        given, caller, states.Kind.TEXT, text, idempotency.for_body(request, requests.store(text))
-    )
-    wait = held.Wait(given, caller.tenant_id, receipt.job.id)
+    key = idempotency.for_body(request, requests.store(text))
+    receipt = await accepting.accept(given, caller, states.Kind.TEXT, text, key)
     options = fields.get("stream_options")
     with_usage = isinstance(options, dict) and options.get("include_usage") is True
-    return await held.answer(
-        wait, _streamed(given, failed, with_usage) if fields.get("stream") else _whole(given, failed)
-    )
+    form = _streamed(given, voice, with_usage=with_usage) if fields.get("stream") else _whole(given, voice)
+    return await held.answer(held.Wait(given, caller.tenant_id, receipt.job.id), form)
 
 
-def _whole(given: parts.Parts, failed: Failed) -> held.Form:
+def _whole(given: parts.Parts, voice: Voice) -> held.Form:
     async def body(view: jobs.JobView) -> AsyncIterator[bytes]:
         yield orjson.dumps(completion(view, await output_services.read_text(given.store, view.outputs)))
 
-    return held.Form("application/json", b" ", body, failed)
+    return held.Form("application/json", b" ", body, voice.failed, voice.id_header)
 
 
-def _streamed(given: parts.Parts, failed: Failed, with_usage: bool) -> held.Form:
+def _streamed(given: parts.Parts, voice: Voice, *, with_usage: bool) -> held.Form:
     async def body(view: jobs.JobView) -> AsyncIterator[bytes]:
         text = await output_services.read_text(given.store, view.outputs)
         for chunk in chunks(view, text, with_usage=with_usage):
-            yield b"data: " + orjson.dumps(chunk) + b"\n\n"
+            yield event(orjson.dumps(chunk))
         yield DONE
 
-    return held.Form("text/event-stream", KEEP_ALIVE, body, lambda error: b"data: " + failed(error) + b"\n\n")
+    return held.Form(
+        "text/event-stream", KEEP_ALIVE, body, lambda error: event(voice.failed_event(error)), voice.id_header
+    )
+
+
+def event(data: bytes) -> bytes:
+    """One event of a stream: data and nothing else."""
+    return b"data: " + data + b"\n\n"
 
 
 def completion(view: jobs.JobView, text: str) -> dict[str, Any]:
     """The whole answer."""
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return _head(view, "chat.completion") | {"choices": [choice], "usage": usage(view)}
+    return _head(view, "chat.completion") | {"system_fingerprint": None, "choices": [choice], "usage": usage(view)}
 
 
 def chunks(view: jobs.JobView, text: str, *, with_usage: bool) -> Iterator[dict[str, Any]]:
@@ -210,8 +224,7 @@ def _head(view: jobs.JobView, kind: str) -> dict[str, Any]:
         "object": kind,
         "created": int(job.created_at.timestamp()),
         "model": job.served_model or job.model,
-        "provider": job.served_provider,
-        "system_fingerprint": None,
+        "provider": job.served_provider or "",
     }
 
 

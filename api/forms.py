@@ -82,7 +82,7 @@ def parse(model: type[Body], fields: Mapping[str, Any], *, strict: bool = True) 
     and its kin, naming the field.
     """
     try:
-        return model.model_validate(fields, strict=strict)
+        return model.model_validate(fields, strict=None if strict else False)
     except pydantic.ValidationError as error:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise validation.of_pydantic(exceptions.RequestValidationError(faults).errors(), model) from None
@@ -121,10 +121,13 @@ def refuse_unknown(fields: Mapping[str, Any], known: Sequence[str]) -> None:
             )
 
 
-def refuse_unless_neutral(fields: Mapping[str, Any], neutral: Mapping[str, Sequence[object]]) -> None:
-    """Raise UnsupportedValueError for a field we know but cannot honour, unless its value asks for nothing."""
+def refuse_unless_neutral(fields: Mapping[str, Any], neutral: Mapping[str, Sequence[object]], within: str = "") -> None:
+    """Raise UnsupportedValueError for a field we know but cannot honour, unless its value asks for nothing.
+    `within` is the path of the object the fields are in, with its dot.
+    """
     for name, values in neutral.items():
         if fields.get(name) is not None and fields[name] not in values:
+            param = f"{within}{name}"
             raise errors.UnsupportedValueError(
-                f"{name} cannot be chosen here; leave it out.", param=name, accepted=values or None
+                f"{param} cannot be chosen here; leave it out.", param=param, accepted=values or None
             )

@@ -31,6 +31,7 @@ class Form:
     filler: bytes
     body: Callable[[jobs.JobView], AsyncIterator[bytes]]
     failed: Callable[[faults.GenqueueError], bytes]
+    id_header: str = "X-Genqueue-Job-Id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Wait:
 async def answer(wait: Wait, form: Form) -> fastapi.Response:
     """The answer once the job is over. Raises as `Wait.view` does, as long as nothing was sent."""
     settings = wait.given.settings
-    headers = {"X-Genqueue-Job-Id": wait.job_id}
+    headers = {form.id_header: wait.job_id}
     quiet_seconds = min(settings.held_quiet_seconds, settings.held_answer_seconds)
     if await wait.over(quiet_seconds) or wait.given.stopping.is_set():
         body = form.body(await wait.view())

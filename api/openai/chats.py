@@ -6,6 +6,7 @@ import orjson
 from api import auth, bodies, chats, parts
 from api import errors as api_errors
 from api.openai import errors
+from shared import errors as faults
 
 router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
 
@@ -16,6 +17,8 @@ async def create(request: fastapi.Request, caller: auth.Authenticated, given: pa
     bodies.check_media_type(request)
     fields = await bodies.JsonRequest(request.scope, request.receive).json()
     request_id = api_errors.request_id(request.scope)
-    return await chats.answer(
-        request, given, caller, fields, lambda error: orjson.dumps(errors.envelope(error, request_id))
-    )
+
+    def failed(error: faults.GenqueueError) -> bytes:
+        return orjson.dumps(errors.envelope(error, request_id))
+
+    return await chats.answer(request, given, caller, fields, chats.Voice(failed, failed))

@@ -62,9 +62,10 @@ def envelope(error: errors.GenqueueError, request_id: str) -> dict[str, Any]:
 
 def _message(error: errors.GenqueueError) -> str:
     """Clients show the message and nothing else: what is accepted belongs into it."""
-    if not error.accepted or len(error.accepted) > MOST_SHOWN:
-        return error.message
-    return f"{error.message} Accepted: {', '.join(str(value) for value in error.accepted)}."
+    param = error.param or ""
+    message = error.message.replace(param, _PARAMS.get(param, param)) if param else error.message
+    shown = [str(value) for value in error.accepted or () if isinstance(value, str | int | float)]
+    return f"{message} Accepted: {', '.join(shown)}." if 0 < len(shown) <= MOST_SHOWN else message
 
 
 def _type(error: errors.GenqueueError) -> str:

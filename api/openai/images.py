@@ -7,7 +7,7 @@ from typing import Any
 import fastapi
 import orjson
 
-from api import accepting, auth, downloads, forms, held, idempotency, parts
+from api import accepting, auth, chats, downloads, forms, held, idempotency, parts
 from api import errors as api_errors
 from api.openai import errors, references
 from shared import errors as faults
@@ -128,8 +128,7 @@ class _Writer:
 
         async def body(view: jobs.JobView) -> AsyncIterator[bytes]:
             for made in _mains(view):
-                data = _head(view) | {"type": f"{event}.completed", "created_at": int(view.job.created_at.timestamp())}
-                encoded = orjson.dumps(data | {"quality": "auto", "background": "auto"} | await self._picture(made))
+                encoded = orjson.dumps(_event(view, event) | {"b64_json": await self._encoded(made)})
                 yield f"event: {event}.completed\ndata: ".encode() + encoded + b"\n\n"
 
         failed = self._failed
@@ -137,9 +136,12 @@ class _Writer:
 
     async def _picture(self, made: outputs.Output) -> dict[str, Any]:
         if self._shape == "b64_json":
-            return {"b64_json": base64.b64encode(await output_services.read(self._given.store, made)).decode()}
+            return {"b64_json": await self._encoded(made)}
         seconds = self._given.settings.signed_url_seconds
         return {"url": await self._given.store.sign(made.key, seconds, downloads.filename(made), made.media_type)}
+
+    async def _encoded(self, made: outputs.Output) -> str:
+        return base64.b64encode(await output_services.read(self._given.store, made)).decode()
 
     def _failed(self, error: faults.GenqueueError) -> bytes:
         return orjson.dumps(errors.envelope(error, self._request_id))
@@ -158,4 +160,20 @@ def _head(view: jobs.JobView) -> dict[str, Any]:
         "job_id": view.job.id,
         "model": view.job.served_model,
         "cost_micros": view.job.cost_micros,
+    }
+
+
+def _event(view: jobs.JobView, event: str) -> dict[str, Any]:
+    used = chats.tokens(view)
+    return _head(view) | {
+        "type": f"{event}.completed",
+        "created_at": int(view.job.created_at.timestamp()),
+        "quality": "auto",
+        "background": "auto",
+        "usage": {
+            "input_tokens": used.input_tokens,
+            "input_tokens_details": {"image_tokens": 0, "text_tokens": used.input_tokens},
+            "output_tokens": used.output_tokens,
+            "total_tokens": used.input_tokens + used.output_tokens,
+        },
     }
