@@ -1,31 +1,18 @@
 """The whole stack, and the official clients run against it in processes and environments of their own."""
 
-import asyncio
-import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Protocol
 
 import httpx
 import pytest
 
 from cli.stack import stack
-from tests.clients import environments
+from tests.clients import scripted
 
 SCRIPTS = Path(__file__).parent / "scripts"
-SCRIPT_SECONDS = 150
 # Short, so that tests see what happens when an answer takes longer.
 QUIET_SECONDS = "5"
 HELD_SECONDS = "40"
-
-Report = dict[str, Any]
-
-
-class Run(Protocol):
-    """Runs a script with one client and answers what it printed."""
-
-    async def __call__(self, client: str, script: str, **environ: str) -> Report: ...
 
 
 @pytest.fixture(scope="session")
@@ -49,37 +36,17 @@ async def http(running: stack.Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="session")
-def run(running: stack.Stack) -> Run:
-    async def run_script(client: str, script: str, **environ: str) -> Report:
+def run(running: stack.Stack) -> scripted.Run:
+    async def run_script(client: str, script: str, **environ: str) -> scripted.Report:
         ours = {
             "OPENAI_BASE_URL": f"{running.base_url}/openai/v1",
             "OPENAI_API_KEY": running.admin_key,
             "OPENROUTER_SERVER_URL": f"{running.base_url}/api/v1",
             "OPENROUTER_API_KEY": running.admin_key,
+            "GENQUEUE_URL": running.base_url,
+            "GENQUEUE_KEY": running.admin_key,
             "NO_PROXY": "127.0.0.1",
         }
-        return await run_process(client, SCRIPTS / script, {**ours, **environ})
+        return await scripted.run(client, SCRIPTS / script, {**ours, **environ})
 
     return run_script
-
-
-async def run_process(client: str, script: Path, environ: dict[str, str]) -> Report:
-    python = await asyncio.to_thread(environments.python, client)
-    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    process = await asyncio.create_subprocess_exec(
-        str(python),
-        str(script),
-        env={**inherited, **environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(SCRIPT_SECONDS):
-            printed, complained = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, complained.decode()[-4000:]
-    report: Report = json.loads(printed)
-    return report

@@ -15,7 +15,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements"
-FOLDER = HERE / ".environments"
+ROOT = HERE.parents[1]
+FOLDER = ROOT / ".venv-clients"
 NAMES = ("openai3", "openai2", "openrouter")
 INSTALL_SECONDS = 300
 
@@ -44,7 +45,7 @@ def _make(place: Path, interpreter: Path, pins: Path) -> None:
 
 
 def _uv() -> str | None:
-    own = HERE.parents[1] / ".venv-tools" / "bin" / "uv"
+    own = ROOT / ".venv-tools" / "bin" / "uv"
     return shutil.which("uv") or (str(own) if own.exists() else None)
 
 

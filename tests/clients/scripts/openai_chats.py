@@ -1,7 +1,5 @@
 """`client.chat.completions`, whole and in pieces."""
 
-import time
-
 import openai_session
 import steps
 
@@ -31,7 +29,6 @@ schema = {
 }
 form = {"type": "json_schema", "json_schema": {"name": "rivers", "schema": schema, "strict": None}}
 steps.step("schema", lambda: chat.create(model=MODEL, messages=TURNS, response_format=form))
-started = time.monotonic()
 slow = client.with_options(timeout=15)
 steps.step(
     "slow_stream",

@@ -7,13 +7,13 @@ client = openai_session.client(max_retries=0)
 videos = client.videos
 good = {"model": "sandbox/video", "prompt": "x", "seconds": "4", "size": "1280x720"}
 
-steps.step("key", lambda: openai_session.client(api_key="wrong-key-of-a-stranger").models.list())
+steps.step("key", openai_session.client(api_key="wrong-key-of-a-stranger").models.list)
 steps.step("model", lambda: videos.create(**good | {"model": "sandbox/vidoe"}))
 steps.step("kind", lambda: videos.create(**good | {"model": "sandbox/text"}))
 steps.step("seconds", lambda: videos.create(**good | {"seconds": "77"}))
 steps.step("seconds_word", lambda: videos.create(**good | {"seconds": "four"}))
 steps.step("size", lambda: videos.create(**good | {"size": "1x1"}))
-steps.step("prompt", lambda: videos.create(**good | {"prompt": ""}))
+steps.step("prompt", lambda: videos.create(**good | {"prompt": " "}))
 steps.step("unknown", lambda: videos.create(**good, extra_body={"colour": "red"}))
 steps.step("reference", lambda: videos.create(**good, input_reference=b"no picture"))
 steps.step("not_found", lambda: videos.retrieve("video_nothing"))

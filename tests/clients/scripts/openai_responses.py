@@ -1,23 +1,16 @@
 """`client.responses`, in the background and waited for."""
 
-import time
-
 import openai_session
 import steps
 
 client = openai_session.client(max_retries=0)
 responses = client.responses
 MODEL = "sandbox/text"
-OVER = ("completed", "failed", "cancelled", "incomplete")
 
 
 def end_of(response):
-    for _ in range(600):
-        response = responses.retrieve(response.id)
-        if response.status in OVER:
-            return response
-        time.sleep(0.05)
-    raise TimeoutError(response.status)
+    steps.until(response.id)
+    return responses.retrieve(response.id)
 
 
 made = steps.step(

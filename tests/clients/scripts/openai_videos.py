@@ -1,7 +1,6 @@
 """Every method of `client.videos` that is served."""
 
 import io
-import time
 
 import openai_session
 import steps
@@ -13,7 +12,6 @@ MODEL = "sandbox/video"
 made = steps.step(
     "create_and_poll", lambda: videos.create_and_poll(model=MODEL, prompt="a heron", seconds="4", size="1280x720")
 )
-started = time.monotonic()
 held = steps.step("create", lambda: videos.create(model=MODEL, prompt="a heron", seconds="4", size="720x1280"))
 polled = steps.step("poll_headers", lambda: dict(videos.with_raw_response.retrieve(held.id).headers))
 steps.step("poll", lambda: videos.poll(held.id))
@@ -97,8 +95,7 @@ steps.step(
 )
 running = videos.create(model="sandbox/video-slow", prompt="x", seconds="4", size="1280x720")
 steps.step("content_early", lambda: videos.download_content(running.id))
-while videos.retrieve(running.id).status == "queued":
-    time.sleep(0.1)
+steps.until(running.id, "in_progress")
 steps.step("delete_running", lambda: videos.delete(running.id))
 steps.step("retrieve_deleted", lambda: videos.retrieve(running.id))
 steps.step("delete", lambda: videos.delete(made.id))

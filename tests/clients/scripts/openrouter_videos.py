@@ -1,6 +1,6 @@
 """`client.video_generation`."""
 
-import time
+import base64
 import urllib.request
 
 import openrouter_session
@@ -9,17 +9,12 @@ import steps
 client = openrouter_session.client()
 videos = client.video_generation
 MODEL = "sandbox/video"
-OVER = ("completed", "failed", "cancelled", "expired")
-PICTURE = "data:image/png;base64," + __import__("base64").b64encode(steps.png()).decode()
+PICTURE = "data:image/png;base64," + base64.b64encode(steps.png()).decode()
 
 
 def end_of(job):
-    for _ in range(1200):
-        job = videos.get_generation(job_id=job.id)
-        if job.status in OVER:
-            return job
-        time.sleep(0.1)
-    raise TimeoutError(job.status)
+    steps.until(job.id)
+    return videos.get_generation(job_id=job.id)
 
 
 made = steps.step(
@@ -52,7 +47,7 @@ steps.step("failed", lambda: end_of(videos.generate(model="sandbox/video-refuse"
 running = videos.generate(model="sandbox/video-slow", prompt="x")
 steps.step("content_early", lambda: videos.get_video_content(job_id=running.id))
 steps.step("unknown_job", lambda: videos.get_generation(job_id="gen-vid-1-x"))
-steps.step("models", lambda: videos.list_videos_models())
+steps.step("models", videos.list_videos_models)
 steps.step("duration", lambda: videos.generate(model=MODEL, prompt="x", duration=99))
 steps.step("no_prompt", lambda: videos.generate(model=MODEL))
 steps.step("model_unknown", lambda: videos.generate(model="sandbox/vidoe", prompt="x"))
