@@ -133,7 +133,7 @@ async def cancel(response_id: str, caller: auth.Authenticated, given: parts.Give
     view = await jobs.request_cancel(given.db, caller.tenant_id, response_id, clock.now())
     if view.job.status in states.ACTIVE:
         given.hints.give()
-    given.news.tell(response_id)
+    given.news.tell(response_id, caller.tenant_id)
     return await _written(given, await _find(given, caller, response_id))
 
 

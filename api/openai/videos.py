@@ -149,7 +149,7 @@ async def delete(video_id: str, caller: auth.Authenticated, given: parts.Given) 
 async def _cancel(wait: held.Wait, now: datetime) -> None:
     view = await jobs.request_cancel(wait.given.db, wait.tenant_id, wait.job_id, now)
     wait.given.hints.give()
-    wait.given.news.tell(wait.job_id)
+    wait.given.news.tell(wait.job_id, wait.tenant_id)
     if view.job.status in states.ACTIVE and not await wait.over(CANCEL_SECONDS):
         raise errors.ConflictError("The provider was asked to stop and has not answered; delete the video again later.")
 
