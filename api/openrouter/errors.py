@@ -28,6 +28,8 @@ _TYPES = {
     "internal": "server",
 }
 _BY_STATUS = {400: "invalid_request", 404: "not_found", 422: "unprocessable", 500: "server", 503: "provider_overloaded"}
+# Our words for fields that are called otherwise there.
+_PARAMS = {"webhook_url": "callback_url", "format": "output_format"}
 # Their client repeats every 5xx for an hour. The job of one that is still running would be made again and again.
 _STATUSES = {"still_running": 408}
 
@@ -53,7 +55,7 @@ def metadata(error: errors.GenqueueError) -> dict[str, Any]:
     known = {
         "error_type": _TYPES.get(error.code) or _BY_STATUS.get(error.status, "unmapped"),
         "code": str(error.code),
-        "param": error.param,
+        "param": _PARAMS.get(error.param or "", error.param),
         "accepted": error.accepted,
         "details": error.details,
         "retry_after_seconds": error.retry_after_seconds,

@@ -19,7 +19,6 @@ router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
 _OWN = tuple(requests.VideoRequest.model_fields)
 _IGNORED = ("user", "session_id", "trace")
 _NEUTRAL: Mapping[str, Sequence[object]] = {
-    "callback_url": (),
     "previous_job_id": (),
     "upscale_factor": (),
     "creativity": (),
@@ -41,11 +40,13 @@ async def create(request: fastapi.Request, caller: auth.Authenticated, given: pa
 
 
 def _request(fields: Mapping[str, Any]) -> requests.VideoRequest:
-    forms.refuse_unknown(fields, (*_OWN, *_NEUTRAL, *_IGNORED))
+    forms.refuse_unknown(fields, (*_OWN, *_NEUTRAL, *_IGNORED, "callback_url"))
     forms.refuse_unless_neutral(fields, _NEUTRAL)
     wanted = {name: fields[name] for name in _OWN if fields.get(name) is not None}
     if "provider" in wanted:
         wanted["provider"] = providers.translated(wanted["provider"])
+    if fields.get("callback_url") is not None:
+        wanted |= {"webhook_url": fields["callback_url"], "webhook_format": "openrouter"}
     # With frames given, references count for nothing there.
     if wanted.get("frame_images"):
         wanted.pop("input_references", None)

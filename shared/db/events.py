@@ -92,7 +92,7 @@ def _own_target(job: Mapping[str, Any], event_type: events.EventType) -> deliver
     wanted = job.get("webhook_events") or events.JOB_ENDS | events.BATCH_NEWS
     if job["webhook_receiver_id"] is None or event_type not in wanted:
         return None
-    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"])
+    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"], job["webhook_format"])
 
 
 async def note_progress(connection: engine.Connection, job_ids: list[str], now: datetime, pause_seconds: float) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from shared.domain import (
     attempts,
     deliveries,
+    envelopes,
     events,
     faults,
     files,
@@ -73,6 +74,7 @@ def delivery(row: Row) -> deliveries.Delivery:
     values = _picked(row, _DELIVERY_FIELDS)
     values["event_type"] = events.EventType(values["event_type"])
     values["status"] = deliveries.DeliveryStatus(values["status"])
+    values["format"] = envelopes.Envelope(values["format"]) if values["format"] else None
     values["trigger"] = tries.Trigger(values["trigger"])
     return deliveries.Delivery(**values)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.domain import backoff, events, receivers, tries
+from shared.domain import backoff, envelopes, events, receivers, tries
 
 JITTER = 0.2
 LONGEST_RETRY_AFTER_SECONDS = 86400.0
@@ -40,6 +40,7 @@ class Delivery:
     subject_id: str
     receiver_id: str
     url: str | None
+    format: envelopes.Envelope | None
     status: DeliveryStatus
     trigger: tries.Trigger
     step: int

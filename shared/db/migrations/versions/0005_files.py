@@ -1,4 +1,4 @@
-"""Files that callers uploaded."""
+"""Files that callers uploaded, and the form in which a job's own events are posted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,5 +34,11 @@ def upgrade() -> None:
     )
 
 
+    op.add_column("jobs", sa.Column("webhook_format", sa.Text(), nullable=True))
+    op.add_column("deliveries", sa.Column("format", sa.Text(), nullable=True))
+
+
 def downgrade() -> None:
+    op.drop_column("deliveries", "format")
+    op.drop_column("jobs", "webhook_format")
     op.drop_table("files")
