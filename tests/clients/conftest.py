@@ -22,6 +22,10 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[sta
         "GENQUEUE_LEASE_SECONDS": "4",
         "GENQUEUE_HELD_QUIET_SECONDS": QUIET_SECONDS,
         "GENQUEUE_HELD_ANSWER_SECONDS": HELD_SECONDS,
+        "GENQUEUE_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+        "GENQUEUE_ALLOWED_LOCAL_NETWORKS": '["127.0.0.0/8"]',
+        "GENQUEUE_ALLOW_PLAIN_HTTP": "true",
+        "GENQUEUE_OUTBOUND_PORTS": "[]",
     }
     async with stack.Stack(data_dir=folder, workers=2, usual_ports=False, temporary=True, environ=settings) as local:
         yield local
