@@ -42,15 +42,6 @@ async def http(running: stack.Stack) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture(scope="session")
 def run(running: stack.Stack) -> scripted.Run:
     async def run_script(client: str, script: str, **environ: str) -> scripted.Report:
-        ours = {
-            "OPENAI_BASE_URL": f"{running.base_url}/openai/v1",
-            "OPENAI_API_KEY": running.admin_key,
-            "OPENROUTER_SERVER_URL": f"{running.base_url}/api/v1",
-            "OPENROUTER_API_KEY": running.admin_key,
-            "GENQUEUE_URL": running.base_url,
-            "GENQUEUE_KEY": running.admin_key,
-            "NO_PROXY": "127.0.0.1",
-        }
-        return await scripted.run(client, SCRIPTS / script, {**ours, **environ})
+        return await scripted.run(client, SCRIPTS / script, scripted.environ(running) | environ)
 
     return run_script

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from cli.stack import stack
 from tests.clients import environments
 
 SCRIPT_SECONDS = 150
@@ -19,13 +21,34 @@ class Run(Protocol):
     async def __call__(self, client: str, script: str, **environ: str) -> Report: ...
 
 
-async def run(client: str, script: Path, environ: dict[str, str]) -> Report:
+def environ(running: stack.Stack) -> dict[str, str]:
+    """What the clients, and our own scripts, read from their environment."""
+    return {
+        "OPENAI_BASE_URL": f"{running.base_url}/openai/v1",
+        "OPENAI_API_KEY": running.admin_key,
+        "OPENROUTER_SERVER_URL": f"{running.base_url}/api/v1",
+        "OPENROUTER_API_KEY": running.admin_key,
+        "GENQUEUE_URL": running.base_url,
+        "GENQUEUE_KEY": running.admin_key,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+async def run(client: str, script: Path, given: Mapping[str, str]) -> Report:
+    """The report of a script of ours."""
+    report: Report = json.loads(await output(client, script, given, script.parent))
+    return report
+
+
+async def output(client: str, script: Path, given: Mapping[str, str], folder: Path) -> bytes:
+    """What a script prints, run in that folder with one client; fails the test if it ends badly."""
     python = await asyncio.to_thread(environments.python, client)
     inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     process = await asyncio.create_subprocess_exec(
         str(python),
         str(script),
-        env={**inherited, **environ},
+        cwd=folder,
+        env={**inherited, **given},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -37,5 +60,4 @@ async def run(client: str, script: Path, environ: dict[str, str]) -> Report:
             process.kill()
             await process.wait()
     assert process.returncode == 0, complained.decode()[-4000:]
-    report: Report = json.loads(printed)
-    return report
+    return printed
