@@ -40,7 +40,6 @@ class Delivery:
     subject_id: str
     receiver_id: str
     url: str | None
-    format: envelopes.Envelope | None
     status: DeliveryStatus
     trigger: tries.Trigger
     step: int
@@ -51,6 +50,8 @@ class Delivery:
     last_status_code: int | None
     last_error: str | None
     fence: int
+    # None: as the event itself is.
+    format: envelopes.Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True)

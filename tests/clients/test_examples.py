@@ -1,5 +1,6 @@
 """Every example of docs/clients.md runs as it is printed, with each client it is said to run with."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -35,6 +36,6 @@ async def test_an_example_prints_what_it_should(
 ) -> None:
     script = tmp_path / "example.py"
     script.write_text(source)
-    assert len(source.splitlines()) == 5
+    assert sum(1 for line in ast.parse(source).body if not isinstance(line, ast.Import)) <= 5
     printed = await scripted.output(client, script, scripted.environ(running), tmp_path)
     assert printed.decode().strip() == PRINTED[number]
