@@ -26,8 +26,8 @@ async def accept(
         request=request,
         rules=given.rules,
         once=once,
-        snapshot=given.watch.current,
         rerun_of=rerun_of,
+        snapshot=given.watch.current,
     )
     receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
     announce(given, receipt)

@@ -87,7 +87,7 @@ async def retrieve(author: str, slug: str, _caller: auth.Authenticated, given: p
 
 def _available(given: parts.Parts, kind: states.Kind | None = None) -> list[models.Model]:
     catalog = given.catalog
-    views = model_services.list_all(catalog, given.usable_providers(catalog), kind)
+    views = model_services.list_all(catalog, given.usable_providers(catalog), model_services.Wanted(kind=kind))
     return [view.model for view in views if view.available]
 
 

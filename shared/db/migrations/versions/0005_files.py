@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005_files"
-down_revision = "0002_webhooks"
+down_revision = "0004_batches"
 branch_labels = None
 depends_on = None
 
