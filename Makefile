@@ -20,7 +20,8 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers openapi \ clients chaos chaos-proof kill-audit batch-audit bench clean
+.PHONY: help setup demo up test check format-check lint format types layers openapi clients \
+	chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,11 +70,9 @@ kill-audit: $(READY) ## Naive Celery and genqueue under the same 25 kill -9, sid
 
 batch-audit: $(READY) ## Run ROWS (100000) rows of a batch with faults and two killed workers, and audit them
 	@GENQUEUE_BATCH_ROWS=$(ROWS) $(BIN)/python -m pytest tests/e2e/test_batches.py -k every_row $(ARGS)
+
 clients: $(READY) ## Make the environments of the official clients that tests/clients runs (.venv-clients)
 	@$(BIN)/python -m tests.clients.environments
-
-chaos: $(READY) ## Break everything on purpose for SECONDS (60) and audit the promises
-	@GENQUEUE_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 bench: $(READY) ## Measure each figure against its yardstick (one line each)
 	@set -e; for figure in benchmarks/[a-z]*.py; do \

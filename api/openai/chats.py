@@ -3,16 +3,16 @@
 import fastapi
 import orjson
 
-from api import auth, bodies, chats, parts
+from api import auth, bodies, chats, parts, routing
 from api import errors as api_errors
 from api.openai import errors
 from shared import errors as faults
 
-router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 
 @router.post("/chat/completions")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """A chat: a text job that is waited for."""
     bodies.check_media_type(request)
     fields = await bodies.JsonRequest(request.scope, request.receive).json()

@@ -9,12 +9,12 @@ import pydantic
 from fastapi import responses
 from starlette import datastructures
 
-from api import auth, forms, parts
+from api import auth, forms, parts, routing
 from shared import clock, errors
 from shared.domain import dispositions, files
 from shared.services import files as file_services
 
-router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 LONGEST_NAME = 255
@@ -37,7 +37,7 @@ class _Fields(pydantic.BaseModel):
 
 
 @router.post("/files")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> dict[str, Any]:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> dict[str, Any]:
     """Keep a file. It goes to the storage in pieces, however large it is."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise errors.UnsupportedMediaTypeError(

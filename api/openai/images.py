@@ -7,7 +7,7 @@ from typing import Any
 import fastapi
 import orjson
 
-from api import accepting, auth, chats, downloads, forms, held, idempotency, parts
+from api import accepting, auth, chats, downloads, forms, held, idempotency, parts, routing
 from api import errors as api_errors
 from api.openai import errors, references
 from shared import errors as faults
@@ -15,7 +15,7 @@ from shared.domain import outputs, requests, states
 from shared.services import jobs
 from shared.services import outputs as output_services
 
-router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 DEFAULT_MODEL = "gpt-image-1"
 KEEP_ALIVE = b": still working\n\n"
@@ -45,7 +45,7 @@ _KNOWN = (
 
 
 @router.post("/images/generations")
-async def generate(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def generate(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Make pictures."""
     fields = await forms.read(request)
     if "image" in fields:
@@ -54,7 +54,7 @@ async def generate(request: fastapi.Request, caller: auth.Authenticated, given: 
 
 
 @router.post("/images/edits")
-async def edit(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def edit(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Make pictures from pictures: they go along as input references."""
     fields = await forms.read(request)
     given_pictures = forms.listed(fields.get("image") or fields.pop("images", None))

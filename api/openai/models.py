@@ -4,11 +4,11 @@ from typing import Any
 
 import fastapi
 
-from api import auth, parts
+from api import auth, parts, routing
 from shared import errors
 from shared.services import models
 
-router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 
 @router.get("/models")

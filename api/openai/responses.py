@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import fastapi
 import orjson
 
-from api import accepting, auth, bodies, chats, forms, held, idempotency, parts
+from api import accepting, auth, bodies, chats, forms, held, idempotency, parts, routing
 from api import errors as api_errors
 from api.openai import errors, response_answers
 from shared import clock
@@ -15,7 +15,7 @@ from shared.domain import requests, states
 from shared.services import jobs
 from shared.services import outputs as output_services
 
-router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 _SAME = ("model", "models", "temperature", "seed", "metadata", "provider", "priority", "on_doubt", "fallback_on")
 _NEUTRAL: Mapping[str, Sequence[object]] = {
@@ -48,7 +48,7 @@ _KNOWN = (*_SAME, *_NEUTRAL, *_IGNORED, "input", "instructions", "max_output_tok
 
 
 @router.post("/responses")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """A text job. `background: true` answers at once, else the answer waits for the end."""
     bodies.check_media_type(request)
     fields = await bodies.JsonRequest(request.scope, request.receive).json()
@@ -127,7 +127,7 @@ async def retrieve(
 
 
 @router.post("/responses/{response_id}/cancel")
-async def cancel(response_id: str, caller: auth.Authenticated, given: parts.Given) -> dict[str, Any]:
+async def cancel(response_id: str, caller: auth.Submitter, given: parts.Given) -> dict[str, Any]:
     """Cancel a response that is not over."""
     await _find(given, caller, response_id)
     view = await jobs.request_cancel(given.db, caller.tenant_id, response_id, clock.now())

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 import fastapi
 
-from api import accepting, auth, downloads, forms, held, idempotency, parts
+from api import accepting, auth, downloads, forms, held, idempotency, parts, routing
 from api.openai import references, video_answers
 from shared import clock, errors
 from shared.domain import listings, models, outputs, requests, states
 from shared.services import acceptance, jobs
 from shared.services import outputs as output_services
 
-router = fastapi.APIRouter(prefix="/openai/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 DEFAULT_MODEL = "sora-2"
 HELD_POLL_SECONDS = 20.0
@@ -33,7 +33,7 @@ _held_polls = asyncio.Semaphore(MOST_HELD_POLLS)
 
 
 @router.post("/videos")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> dict[str, Any]:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> dict[str, Any]:
     """Make a video. A form or JSON; the fields of our own `POST /v1/videos` are taken as well."""
     fields = await forms.read(request)
     forms.refuse_unknown(fields, _KNOWN)
@@ -59,9 +59,7 @@ def _pictured(model: models.Model | None, url: str) -> dict[str, Any]:
 
 
 @router.post("/videos/{video_id}/remix")
-async def remix(
-    request: fastapi.Request, video_id: str, caller: auth.Authenticated, given: parts.Given
-) -> dict[str, Any]:
+async def remix(request: fastapi.Request, video_id: str, caller: auth.Submitter, given: parts.Given) -> dict[str, Any]:
     """The same request once more with another prompt. The old video itself is not sent to the provider."""
     fields = await forms.read(request)
     forms.refuse_unknown(fields, ("prompt",))

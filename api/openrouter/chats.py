@@ -5,16 +5,16 @@ from typing import Any
 import fastapi
 import orjson
 
-from api import auth, bodies, chats, parts
+from api import auth, bodies, chats, parts, routing
 from api.openrouter import errors, providers
 from shared import clock
 from shared import errors as faults
 
-router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 
 @router.post("/chat/completions")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """A chat: a text job that is waited for."""
     bodies.check_media_type(request)
     fields = _fields(await bodies.JsonRequest(request.scope, request.receive).json())

@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import fastapi
 
-from api import auth, chats, parts
+from api import auth, chats, parts, routing
 from shared import errors
 from shared.domain import attempts, states
 from shared.services import jobs
 
-router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 _TYPES = {states.Kind.TEXT: "completions", states.Kind.IMAGE: "image", states.Kind.VIDEO: "video"}
 # What each way an attempt ended would have been as a status of HTTP.

@@ -7,14 +7,14 @@ from typing import Any
 import fastapi
 import orjson
 
-from api import accepting, auth, bodies, chats, forms, held, idempotency, parts
+from api import accepting, auth, bodies, chats, forms, held, idempotency, parts, routing
 from api.openrouter import errors, picture_sizes, providers
 from shared import errors as faults
 from shared.domain import outputs, requests, states
 from shared.services import jobs
 from shared.services import outputs as output_services
 
-router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 _SAME = (
     "model",
@@ -38,7 +38,7 @@ _OTHER = ("size", "resolution", "aspect_ratio", "output_format", "provider", "de
 
 
 @router.post("/images")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Make pictures."""
     bodies.check_media_type(request)
     fields = await bodies.JsonRequest(request.scope, request.receive).json()

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import fastapi
 
-from api import auth, parts
+from api import auth, parts, routing
 from api.openrouter import model_answers
 from shared import errors
 from shared.domain import models, states
 from shared.services import models as model_services
 
-router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 _MODALITIES = ("text", "image", "embeddings", "audio", "video", "rerank", "decisions", "speech", "transcription")
 

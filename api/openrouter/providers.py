@@ -5,10 +5,10 @@ from typing import Any
 
 import fastapi
 
-from api import auth, forms, parts
+from api import auth, forms, parts, routing
 from shared import errors
 
-router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 # Wishes that only move endpoints to the back there; here nothing is moved.
 _SOFT = ("preferred_max_latency", "preferred_min_throughput")

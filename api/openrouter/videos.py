@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import fastapi
 from fastapi import responses
 
-from api import accepting, auth, bodies, downloads, forms, idempotency, parts
+from api import accepting, auth, bodies, downloads, forms, idempotency, parts, routing
 from api.openrouter import providers, video_answers
 from shared import clock, errors
 from shared.domain import outputs, requests, states
 from shared.services import jobs
 from shared.services import outputs as output_services
 
-router = fastapi.APIRouter(prefix="/api/v1", include_in_schema=False)
+router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
 _OWN = tuple(requests.VideoRequest.model_fields)
 _IGNORED = ("user", "session_id", "trace")
@@ -26,7 +26,7 @@ _NEUTRAL: Mapping[str, Sequence[object]] = {
 
 
 @router.post("/videos")
-async def create(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> responses.JSONResponse:
+async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> responses.JSONResponse:
     """Make a video. Exactly 202: their client takes nothing else."""
     bodies.check_media_type(request)
     fields = await bodies.JsonRequest(request.scope, request.receive).json()

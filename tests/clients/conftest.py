@@ -12,7 +12,7 @@ from tests.clients import scripted
 SCRIPTS = Path(__file__).parent / "scripts"
 # Short, so that tests see what happens when an answer takes longer.
 QUIET_SECONDS = "5"
-HELD_SECONDS = "40"
+HELD_SECONDS = "60"
 
 
 @pytest.fixture(scope="session")
