@@ -59,6 +59,13 @@ class Caller:
         """What accepting a job needs to know."""
         return acceptance.Sender(self.tenant_id, self.key_id, self.mode, self.limits, self.retention_seconds)
 
+    def must_be_operator(self) -> None:
+        """Raise ForbiddenError for what concerns the whole installation, unless the caller runs it."""
+        if not self.is_operator:
+            raise errors.ForbiddenError(
+                "Only an operator may do that: an admin of the house's own tenant.", param="scope"
+            )
+
     def check(self, scope: keys.Scope) -> None:
         """Raise ForbiddenError, naming the scope, if the key may not do that."""
         if not self.scopes & {scope, keys.Scope.ADMIN}:
@@ -204,6 +211,8 @@ class Needs:
         return found
 
 
+Reader = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.READ))]
+Manager = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.MANAGE))]
 Submitter = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.SUBMIT))]
 Admin = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.ADMIN))]
 AnyCaller = Annotated[Caller, fastapi.Depends(Needs(None))]

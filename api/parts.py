@@ -93,7 +93,7 @@ def build(configured: settings.Settings) -> Parts:
     db = engine.Database(database_url, configured.database_pool_size, "api", configured.public_url)
     store = objects.Objects(bucket.location_of(configured))
     changes, stopping = live.Changes(redis_url), asyncio.Event()
-    catalogs = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    catalogs = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     counters = rates.Limits(redis_url)
     keys = auth.Keys(configured.admin_key.get_secret_value(), db, counters, configured.bad_keys_per_minute)
     return Parts(

@@ -17,7 +17,7 @@ from shared import clock, failpoints, logs, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, deliveries, due, events, upkeep
+from shared.services import claims, deliveries, due, events, slices, upkeep
 from shared.storage import bucket, objects
 from workers import doorbells
 from workers.steps import stop
@@ -68,10 +68,11 @@ class Relay:
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH, self._settings.worker_threads)
         deliveries_at = await deliveries.next_at(self._db, self._limits)
+        turns = await due.take_slices(self._db, clock.now(), self._settings.worker_slices, self._settings.slice_rows)
         failpoints.reach(failpoints.Failpoint.RUNG)
         polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
         try:
-            await self._bells.ring(found.job_ids, polls, sendings)
+            await self._bells.ring(found.job_ids, polls, sendings, turns)
         except Exception:
             await due.not_rung(self._db, found.job_ids, clock.now())
             raise
@@ -103,7 +104,10 @@ class Relay:
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
-        if rescued or overdue or undelivered:
+        lost = await slices.rescue(self._db)
+        if lost:
+            _log.warning("slices_rescued", slices=lost)
+        if rescued or overdue or undelivered or lost:
             self._woken.set()
         await events.forget_old(self._db, clock.now(), self._settings.event_retention_seconds, FORGET_BATCH)
 

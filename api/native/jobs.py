@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import fastapi
 import pydantic
 
-from api import auth, errors, idempotency, parts, routing
+from api import accepting, auth, errors, idempotency, parts, routing
 from api.native import answers, examples, moments, submissions
 from shared import clock, ids
 from shared import errors as faults
@@ -143,6 +143,7 @@ async def rerun_job(
     wish = jobs.Rerun(caller.sender, job_id, given.rules, key)
     catalog = given.catalog
     receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
+    accepting.announce(given, receipt)
     return submissions.hand_over(given, receipt, response)
 
 

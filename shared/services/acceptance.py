@@ -210,7 +210,9 @@ def _prices(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str, 
 
 def _webhook(request: requests.AnyRequest) -> jobs.Webhook | None:
     url, named = request.webhook_url, request.webhook_events
-    return None if url is None else jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None)
+    if url is None:
+        return None
+    return jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None, request.webhook_format)
 
 
 async def _replay(connection: engine.Connection, new: NewRequest, job_id: str) -> Receipt:

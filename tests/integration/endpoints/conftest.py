@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from shared import clock, ids
 from shared.db import engine, schema
 from shared.db.tables import attempts as tables
-from shared.domain import attempts, capacity, models, routing, states
+from shared.domain import attempts, capacity, models, routing, states, tenants
 from shared.services import acceptance, claims
 from shared.services import attempts as attempt_services
 from shared.services import capacity as capacity_services
@@ -41,10 +41,10 @@ class Bench:
     async def claim(self) -> claims.Claim:
         """A new job, held by this process."""
         new = acceptance.NewRequest(
-            tenant_id=schema.DEFAULT_TENANT,
+            sender=acceptance.Sender(schema.DEFAULT_TENANT, tenants.ADMIN_KEY_ID),
             kind=states.Kind.VIDEO,
             request=build.video(),
-            default_deadline_seconds=3600,
+            rules=acceptance.Rules(3600),
         )
         receipt = await acceptance.accept(self.db, self.catalog(9, 999), frozenset({"acme"}), new, clock.now())
         taken = await claims.claim(self.db, receipt.job.id, OWNER, clock.now())
