@@ -20,7 +20,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers openapi clients chaos chaos-proof kill-audit batch-audit bench clean
+.PHONY: help setup demo up test check format-check lint format types layers audit openapi clients chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ types: $(READY) ## Check the types (mypy, strict)
 
 layers: $(READY) ## Check who may import whom (import-linter)
 	@$(BIN)/lint-imports
+
+audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs the advisory service)
+	@$(UV) export --frozen --quiet --format requirements-txt --no-emit-project \
+		| $(UV) tool run pip-audit --strict --require-hashes --disable-pip -r /dev/stdin
 
 openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated
