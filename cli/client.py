@@ -81,6 +81,32 @@ class Client:
             job = await self.job(job_id, WAIT_SECONDS)
             yield job
 
+    async def get(self, path: str, **parameters: str | int) -> Json:
+        """GET a path. Raises ApiError."""
+        return _read(await self._http.get(path, params=parameters))
+
+    async def post(self, path: str, body: Json | None = None) -> Json:
+        """POST to a path. Raises ApiError."""
+        return _read(await self._http.post(path, json=body))
+
+    async def upload(self, path: str, file: Path, fields: dict[str, str]) -> Json:
+        """POST a form with a file, which is read as it is sent. Raises ApiError."""
+        with file.open("rb") as opened:
+            return _read(await self._http.post(path, files={"file": (file.name, opened)}, data=fields, timeout=3600))
+
+    async def save(self, path: str, target: Path, **parameters: str) -> int:
+        """Stream what a path answers into a file, whole or not at all; its length in bytes. Raises ApiError."""
+        half, size = target.with_name(f".{target.name}.part"), 0
+        async with self._http.stream("GET", path, params=parameters, follow_redirects=True) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                _read(answer)
+            with half.open("wb") as file:
+                async for chunk in answer.aiter_bytes():
+                    size += file.write(chunk)
+        half.replace(target)
+        return size
+
     async def download(self, job_id: str, number: int, path: Path) -> Saved:
         """Stream an output into a file, hashing on the way. Raises ApiError."""
         digest, size = hashlib.sha256(), 0

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, doctor, up
+from cli import batch, catalog, demo, doctor, providers, up
 
 app = typer.Typer(
     name="genqueue",
@@ -13,6 +13,9 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(providers.app, name="providers")
+app.add_typer(batch.app)
 
 
 @app.callback()

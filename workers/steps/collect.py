@@ -129,4 +129,6 @@ def _cost_micros(at: context.Context, claim: claims.Claim, attempt: attempts.Att
     offers = [offer for offer in model.endpoints if offer.provider == attempt.provider] if model else []
     if model is None or not offers:
         return claim.job.estimate_micros
-    return pricing.actual(model, offers[0], claim.request, attempt.usage)
+    snapshot = claim.prices.get(attempt.endpoint)
+    offer = offers[0] if snapshot is None else pricing.at_prices(offers[0], snapshot)
+    return pricing.actual(model, offer, claim.request, attempt.usage)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from shared import clock, failpoints, logs
-from shared.domain import asks, attempts, backoff, capacity, faults, jobs, planning, routing, states
+from shared.domain import asks, attempts, backoff, capacity, faults, jobs, planning, pricing, routing, states
 from shared.outbound import clients
 from shared.providers import base
 from shared.services import attempts as attempt_services
@@ -60,10 +60,11 @@ def _was_discovered(attempt: attempts.Attempt) -> bool:
 
 
 def _route(at: context.Context, claim: claims.Claim) -> routing.Route:
+    catalog, usable = at.shelf.current, at.usable_providers()
     return routing.decide(
-        claim.request,
-        at.shelf.current,
-        at.usable_providers(),
+        pricing.with_what_is_left(claim.request, sum(attempt.cost_micros for attempt in claim.history)),
+        catalog,
+        usable & catalog.sandboxes() if claim.job.is_test else usable,
         snapshot=at.watch.current,
         seed=claim.job.id,
         sticky=claim.parent_endpoint,
@@ -163,6 +164,8 @@ def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt)
         pixels=asks.pixels(model, claim.request),
         seconds=asks.seconds(model, claim.request),
         callback_url=at.callbacks.url(attempt.id),
+        route=offer.route if offer else "",
+        options=offer.options if offer else {},
     )
 
 
