@@ -9,6 +9,7 @@ ARGS ?=
 SECONDS := 60
 ROWS ?= 100000
 SEED := 1
+RUNS := 1
 
 UV_VERSION := 0.13.9
 OWN_UV := .venv-tools/bin/uv
@@ -62,8 +63,8 @@ audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs 
 openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated
 
-chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1)
-	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1 RUNS=10)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --runs $(RUNS) $(ARGS)
 
 chaos-proof: $(READY) ## Show that the checker fails when one rule of safety is taken out
 	@GENQUEUE_CHAOS_PROOF=1 $(BIN)/python -m pytest tests/chaos/test_sabotage.py -s $(ARGS)
