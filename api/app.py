@@ -10,10 +10,19 @@ from fastapi import routing
 
 from api import errors, middleware, parts
 from api.native import images, jobs, models, outputs, texts, videos
-from api.operations import health
+from api.operations import health, metrics
 from shared import settings
 
-ROUTERS = (videos.router, images.router, texts.router, jobs.router, outputs.router, models.router, health.router)
+ROUTERS = (
+    videos.router,
+    images.router,
+    texts.router,
+    jobs.router,
+    outputs.router,
+    models.router,
+    health.router,
+    metrics.router,
+)
 
 DESCRIPTION = """\
 Submit a long generation, come back later, collect it.

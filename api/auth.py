@@ -72,4 +72,12 @@ async def caller(
     return keys.identify(request)
 
 
+async def operator(caller: Annotated[Caller, fastapi.Depends(caller)]) -> Caller:
+    """The dependency of routes that show the whole installation. Raises ForbiddenError."""
+    if "*" not in caller.scopes:
+        raise errors.ForbiddenError(param="*")
+    return caller
+
+
+Operator = Annotated[Caller, fastapi.Depends(operator)]
 Authenticated = Annotated[Caller, fastapi.Depends(caller)]

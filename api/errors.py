@@ -44,6 +44,7 @@ _EXAMPLES: Mapping[int, dict[str, Any]] = {
         "accepted": [1, 2, 3, 5],
     },
     401: {"code": "unauthenticated", "message": "A valid key is needed: send `Authorization: Bearer <key>`."},
+    403: {"code": "forbidden", "message": "This key may not do that; use one with the scope named in `param`."},
     404: {"code": "not_found", "message": "There is nothing with this id here."},
     409: {"code": "conflict", "message": "The job is over: it is completed.", "details": {"status": "completed"}},
     410: {"code": "gone", "message": "The output existed but has been deleted or has expired; run the job again."},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import fastapi
+import prometheus_client
 
 from api import auth
 from shared import settings
@@ -14,7 +15,7 @@ from shared.db import engine
 from shared.domain import models
 from shared.providers import registry
 from shared.queues import hints, live
-from shared.services import health
+from shared.services import health, metrics
 from shared.storage import bucket, objects
 
 CLOSE_SECONDS = 2.0
@@ -33,6 +34,8 @@ class Parts:
     news: live.News
     hints: hints.Hints
     health: health.Health
+    gauges: metrics.Gauges
+    gauge_registry: prometheus_client.CollectorRegistry
     # Set when the process is asked to stop: held answers are given at once.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,6 +76,9 @@ def build(configured: settings.Settings) -> Parts:
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api")
     store = objects.Objects(bucket.location_of(configured))
+    gauges = metrics.Gauges(db)
+    gauge_registry = prometheus_client.CollectorRegistry()
+    gauge_registry.register(gauges)
     return Parts(
         settings=configured,
         keys=auth.Keys(configured.admin_key.get_secret_value()),
@@ -83,6 +89,8 @@ def build(configured: settings.Settings) -> Parts:
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
         health=health.Health(db, store, redis_url),
+        gauges=gauges,
+        gauge_registry=gauge_registry,
     )
 
 

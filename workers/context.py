@@ -7,7 +7,7 @@ from shared import ids, settings
 from shared.catalog import shelf
 from shared.db import engine
 from shared.outbound import addresses, clients, downloads
-from shared.providers import absent, base, registry
+from shared.providers import absent, base, measured, registry
 from shared.queues import hints, live
 from shared.storage import bucket, objects
 from workers import hand, lease
@@ -33,7 +33,9 @@ class Context:
     def adapter(self, provider: str, credential: int) -> base.Adapter:
         """The adapter for a provider by name, with one of its keys."""
         entry = self.shelf.current.providers.get(provider)
-        return self.registry.adapter(entry, credential) if entry else absent.AbsentAdapter()
+        if entry is None:
+            return absent.AbsentAdapter()
+        return measured.MeasuredAdapter(self.registry.adapter(entry, credential), provider)
 
     def usable_providers(self) -> frozenset[str]:
         """The providers this deployment has keys for."""

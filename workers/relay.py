@@ -11,11 +11,12 @@ import signal
 import asyncpg
 import structlog
 
-from shared import clock, failpoints, logs, settings
+from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
 from shared.queues import hints
 from shared.services import claims, due
 from workers import doorbells
+from workers import metrics as exposition
 from workers.steps import stop
 
 TICK_SECONDS = 1.0
@@ -56,6 +57,7 @@ class Relay:
         found = await due.take(self._db, clock.now(), RING_BATCH)
         failpoints.reach(failpoints.Failpoint.RUNG)
         await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
+        metrics.RUNG_AGAIN.inc(found.rung_again)
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
         if len(found.job_ids) == RING_BATCH:
@@ -70,6 +72,7 @@ class Relay:
 
     async def _sweep(self) -> None:
         rescued = await claims.rescue(self._db)
+        metrics.RESCUED.inc(len(rescued))
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
@@ -131,6 +134,7 @@ def main() -> None:
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
+    exposition.serve(configured)
     asyncio.run(_run_until_told(configured))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared import errors, ids
+from shared import errors, ids, metrics
 from shared.db import acceptance, engine
 from shared.db import jobs as job_rows
 from shared.domain import doubts, jobs, models, names, requests, requirements, routing, states
@@ -53,7 +53,9 @@ async def accept(
             before = await acceptance.remember(connection, job, new.idempotency_key, new.fingerprint or "")
             if before is not None:
                 return await _replay(connection, new, before)
-        return Receipt(await acceptance.insert_job(connection, job), replayed=False)
+        receipt = Receipt(await acceptance.insert_job(connection, job), replayed=False)
+    metrics.JOBS_ACCEPTED.labels(job.kind).inc()
+    return receipt
 
 
 def _check_models(catalog: models.Catalog, new: NewRequest) -> None:

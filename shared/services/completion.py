@@ -9,6 +9,7 @@ from shared.db import outputs as output_rows
 from shared.domain import attempts as domain_attempts
 from shared.domain import events as domain_events
 from shared.domain import jobs, outputs, states
+from shared.services import metrics
 
 _EVENTS = {
     states.JobStatus.FAILED: domain_events.EventType.JOB_FAILED,
@@ -46,7 +47,10 @@ async def complete(
         await events.append(
             connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {"outputs": len(stored)}
         )
-        return ended
+    metrics.job_ended(ended)
+    metrics.outputs_stored(job.kind, stored)
+    metrics.attempt_paid(attempt, cost_micros)
+    return ended
 
 
 async def end(
@@ -76,7 +80,8 @@ async def end(
         )
         data = {"code": ending.error_code, "message": ending.error_message, "billed": ending.billed}
         await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, data)
-        return ended
+    metrics.job_ended(ended)
+    return ended
 
 
 async def _end(

@@ -11,7 +11,7 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance
+from shared.services import acceptance, metrics
 from shared.storage import objects, troubles
 
 _log = logs.get(__name__)
@@ -63,7 +63,10 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
             _must_be_cancelled(job)
         else:
             job = await _cancel(connection, job, now)
-        return await _view(connection, job)
+        view = await _view(connection, job)
+    if job.finished_at == now:
+        metrics.job_ended(job)
+    return view
 
 
 async def rerun(

@@ -28,6 +28,10 @@ class Ran:
         return json.loads(self.out)
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 Run = Callable[..., Awaitable[Ran]]
 
 
@@ -58,7 +62,7 @@ async def test_the_first_thing_a_new_user_types(run: Run, tmp_path: Path) -> Non
     ran = await run("submit", "video", "a lighthouse at dusk", "-d", "1", "--wait", "--out", "lighthouse.mp4")
     assert ran.code == exits.Exit.DONE, ran.err
     assert (tmp_path / "lighthouse.mp4").read_bytes()[4:8] == b"ftyp"
-    assert os.listdir(tmp_path) == ["lighthouse.mp4"]
+    assert names(tmp_path) == ["lighthouse.mp4"]
 
 
 async def test_a_text_is_printed_and_nothing_else_is_on_stdout(run: Run) -> None:

@@ -46,6 +46,9 @@ sa.Index(
     postgresql_where=sa.text("upstream_id IS NOT NULL"),
 )
 
+# Few, it is hoped, and what an operator looks for first.
+sa.Index("ix_attempts_in_doubt", attempts.c.id, postgresql_where=sa.text("status = 'in_doubt'"))
+
 attempt_bodies = sa.Table(
     "attempt_bodies",
     metadata.metadata,
