@@ -9,6 +9,7 @@ import fastapi
 from fastapi import routing
 
 from api import errors, middleware, parts
+from api.dashboard import routers as pages
 from api.native import images, jobs, models, outputs, texts, videos
 from api.operations import health, metrics
 from shared import settings
@@ -22,6 +23,7 @@ ROUTERS = (
     models.router,
     health.router,
     metrics.router,
+    *pages.ALL,
 )
 
 DESCRIPTION = """\

@@ -16,7 +16,10 @@ ADMIN_KEY_ID = "key_00000000000000000000000000"
 SHORTEST_KEY = 16
 
 # Everything else needs a key; a test compares this list with the routes.
-PUBLIC_ROUTES = frozenset({"/livez", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+PUBLIC_ROUTES = frozenset(
+    {"/livez", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+    | {"/sign-in", "/sign-out", "/assets/{name}"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["operations"]
     "/metrics",
     operation_id="metrics",
     response_class=fastapi.Response,
-    responses={200: {"content": {"text/plain": {}}}, **errors.documented(401, 403)},
+    responses={200: {"content": {"text/plain": {}}}, **errors.documented(400, 401, 403)},
 )
 async def read(_caller: auth.Operator, given: parts.Given) -> fastapi.Response:
     """Prometheus' text form. Gauges are read from the database at most every five seconds."""

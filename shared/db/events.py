@@ -12,6 +12,20 @@ from shared.db.tables import jobs as job_tables
 from shared.domain import events
 
 
+async def of_job(connection: engine.Connection, tenant_id: str, job_id: str) -> list[events.Event]:
+    """All events of the tenant's job, in order."""
+    table = tables.events
+    found = await connection.execute(
+        sa.select(table).where(table.c.tenant_id == tenant_id, table.c.job_id == job_id).order_by(table.c.sequence)
+    )
+    return [
+        events.Event(
+            row.id, row.tenant_id, row.job_id, events.EventType(row.type), row.sequence, row.created_at, row.data
+        )
+        for row in found
+    ]
+
+
 async def append(
     connection: engine.Connection,
     job_id: str,

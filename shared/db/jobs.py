@@ -49,6 +49,8 @@ def _conditions(wanted: listings.JobFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(_JOBS.c.status.in_(sorted(wanted.statuses)))
     if wanted.model is not None:
         conditions.append(_JOBS.c.model == wanted.model)
+    if wanted.provider is not None:
+        conditions.append(_JOBS.c.served_provider == wanted.provider)
     if wanted.created_after is not None:
         conditions.append(_JOBS.c.created_at > wanted.created_after)
     if wanted.created_before is not None:

@@ -40,6 +40,12 @@ async def get(db: engine.Database, tenant_id: str, job_id: str, *, with_request:
         return await _view(connection, job, with_request=with_request)
 
 
+async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:
+    """What happened to the job, in order; nothing for what the tenant does not have."""
+    async with db.transaction() as connection:
+        return await event_rows.of_job(connection, tenant_id, job_id)
+
+
 async def list_page(
     db: engine.Database, tenant_id: str, wanted: listings.JobFilter, cursor: str | None, limit: int
 ) -> listings.JobPage:

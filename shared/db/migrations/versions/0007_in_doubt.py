@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
+revision = "0007_in_doubt"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
