@@ -18,6 +18,7 @@ from shared.storage import troubles
 PAGE = 30
 # One click does as much as this; the page says when more is left.
 BULK = 200
+SHOWN_PROMPT_CHARACTERS = 120
 SHOWN_TEXT_BYTES = 100_000
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
@@ -32,11 +33,13 @@ async def list_jobs(
     """The newest jobs that fit the filters, which are in the URL."""
     wanted = filters.of(request.query_params)
     page = await jobs.list_page(given.db, caller.tenant_id, wanted.wanted(clock.now()), cursor, PAGE)
+    ids = [item.job.id for item in page.listed]
     catalog = given.catalog
     return pages.show(
         request,
         "jobs.html",
         page=page,
+        prompts=await jobs.prompts(given.db, caller.tenant_id, ids, SHOWN_PROMPT_CHARACTERS),
         filters=wanted,
         kinds=list(states.Kind),
         statuses=list(states.JobStatus),

@@ -92,7 +92,7 @@ class PageRoute(routing.APIRoute):
             try:
                 return await inner(await _identified(request))
             except errors.UnauthenticatedError as error:
-                return show(request, "sign-in.html", 401, next=_next(request), error=_refused(request, error))
+                return _ask_for_key(request, error)
             except errors.GenqueueError as error:
                 return show(request, "error.html", error.status, error=error, id=answers.request_id(request.scope))
             except exceptions.RequestValidationError as error:
@@ -121,10 +121,12 @@ async def _identified(request: fastapi.Request) -> fastapi.Request:
     return sessions.with_key(request, session, receive)
 
 
-def _refused(request: fastapi.Request, error: errors.GenqueueError) -> str:
-    """Only somebody who has sent a key is told that it was no good."""
-    tried = sessions.COOKIE in request.cookies or "authorization" in request.headers
-    return error.message if tried else ""
+def _ask_for_key(request: fastapi.Request, error: errors.GenqueueError) -> fastapi.Response:
+    """Somebody who opens a page without a key has done nothing wrong; a bad key, or a script's request, has."""
+    tried = not {"authorization", "x-api-key"}.isdisjoint(request.headers) or sessions.COOKIE in request.cookies
+    plain = request.method in ("GET", "HEAD") and "hx-request" not in request.headers
+    status = 200 if plain and not tried else 401
+    return show(request, "sign-in.html", status, next=_next(request), error=error.message if tried else "")
 
 
 def _next(request: fastapi.Request) -> str:

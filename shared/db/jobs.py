@@ -1,5 +1,6 @@
 """Reading one tenant's jobs, and the small writes its callers may ask for. Every query names the tenant (P6)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,6 +86,21 @@ async def request_body(connection: engine.Connection, tenant_id: str, job_id: st
     )
     body: dict[str, Any] | None = found.scalar_one_or_none()
     return body
+
+
+async def prompts(
+    connection: engine.Connection, tenant_id: str, job_ids: Sequence[str], characters: int
+) -> dict[str, str]:
+    """The beginning of each job's prompt, by job id; a conversation's is its last turn."""
+    bodies = tables.requests
+    last_turn = bodies.c.body["messages"][-1]["content"].astext
+    text = sa.func.coalesce(bodies.c.body["prompt"].astext, last_turn, "")
+    found = await connection.execute(
+        sa.select(bodies.c.job_id, sa.func.left(text, characters).label("prompt"))
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id.in_(job_ids))
+    )
+    return {row.job_id: row.prompt for row in found}
 
 
 async def cancel_untouched(

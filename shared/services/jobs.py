@@ -1,5 +1,6 @@
 """What a caller may do with a job: see it, list, cancel, run again, delete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +45,12 @@ async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[even
     """What happened to the job, in order; nothing for what the tenant does not have."""
     async with db.transaction() as connection:
         return await event_rows.of_job(connection, tenant_id, job_id)
+
+
+async def prompts(db: engine.Database, tenant_id: str, job_ids: Sequence[str], characters: int) -> dict[str, str]:
+    """The beginning of the prompt of each of the tenant's jobs, by job id."""
+    async with db.transaction() as connection:
+        return await job_rows.prompts(connection, tenant_id, job_ids, characters)
 
 
 async def list_page(
