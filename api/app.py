@@ -10,7 +10,7 @@ from fastapi import routing
 
 from api import errors, middleware, parts
 from api.dashboard import routers as pages
-from api.native import images, jobs, models, outputs, texts, videos
+from api.native import deliveries, events, images, jobs, models, outputs, receivers, signing, texts, videos
 from api.operations import health, metrics
 from shared import settings
 
@@ -21,6 +21,10 @@ ROUTERS = (
     jobs.router,
     outputs.router,
     models.router,
+    receivers.router,
+    signing.router,
+    deliveries.router,
+    events.router,
     health.router,
     metrics.router,
     *pages.ALL,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import fastapi
@@ -13,10 +13,12 @@ from shared import settings
 from shared.catalog import shelf
 from shared.db import engine
 from shared.domain import models
+from shared.outbound import targets
 from shared.providers import registry
 from shared.queues import hints, live
-from shared.services import health, metrics
+from shared.services import events, health, metrics, signing
 from shared.storage import bucket, objects
+from shared.webhooks import sealing
 
 CLOSE_SECONDS = 2.0
 
@@ -36,8 +38,11 @@ class Parts:
     health: health.Health
     gauges: metrics.Gauges
     gauge_registry: prometheus_client.CollectorRegistry
+    guard: targets.Guard
+    keyring: signing.Keyring
+    followers: events.Follower
     # Set when the process is asked to stop: held answers are given at once.
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event
 
     @property
     def catalog(self) -> models.Catalog:
@@ -74,23 +79,33 @@ def build(configured: settings.Settings) -> Parts:
     CatalogError.
     """
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
-    db = engine.Database(database_url, configured.database_pool_size, "api")
+    db = engine.Database(database_url, configured.database_pool_size, "api", configured.public_url)
     store = objects.Objects(bucket.location_of(configured))
     gauges = metrics.Gauges(db)
     gauge_registry = prometheus_client.CollectorRegistry()
     gauge_registry.register(gauges)
+    changes, stopping = live.Changes(redis_url), asyncio.Event()
     return Parts(
         settings=configured,
         keys=auth.Keys(configured.admin_key.get_secret_value()),
         db=db,
         store=store,
         catalogs=shelf.Shelf(configured.catalog_path, registry.ADAPTERS),
-        changes=live.Changes(redis_url),
+        changes=changes,
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
         health=health.Health(db, store, redis_url),
         gauges=gauges,
         gauge_registry=gauge_registry,
+        guard=targets.configured_guard(
+            configured.allowed_networks,
+            configured.allowed_local_networks,
+            configured.outbound_ports,
+            allow_http=configured.allow_plain_http,
+        ),
+        keyring=signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value())),
+        followers=events.Follower(db, changes, stopping),
+        stopping=stopping,
     )
 
 

@@ -1,14 +1,17 @@
 """Speaking to the API, as any user of it would."""
 
 import hashlib
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import tenacity
 
 WAIT_SECONDS = 20
+PATIENCE_SECONDS = 60
 TERMINAL = frozenset({"completed", "failed", "cancelled", "expired"})
 
 Json = dict[str, Any]
@@ -26,6 +29,18 @@ class ApiError(Exception):
         """The message, with the values that would have been taken."""
         accepted = self.detail.get("accepted")
         return f"{self} Accepted: {', '.join(map(str, accepted))}." if accepted else str(self)
+
+
+class AwayError(ApiError):
+    """The API cannot do it now (503), or cannot be reached; the same request may be sent again."""
+
+
+_while_away = tenacity.retry(
+    retry=tenacity.retry_if_exception_type((AwayError, httpx.TransportError)),
+    wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=5),
+    stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +67,11 @@ class Client:
         await self._http.aclose()
 
     async def submit(self, kind: str, body: Json, idempotency_key: str | None = None) -> Json:
-        """POST a request of this kind and return the receipt. Raises ApiError."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return _read(await self._http.post(f"/v1/{kind}s", json=body, headers=headers))
+        """POST a request of this kind and return the receipt. Raises ApiError.
+        An answer that was lost costs nothing: the request is sent again under the same Idempotency-Key.
+        """
+        key = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return await self._post(f"/v1/{kind}s", body, key)
 
     async def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Json:
         """GET any resource. Raises ApiError."""
@@ -64,6 +81,11 @@ class Client:
         """POST without a body: the actions of a resource. Raises ApiError."""
         return _read(await self._http.post(path))
 
+    @_while_away
+    async def _post(self, path: str, body: Json, headers: dict[str, str]) -> Json:
+        return _read(await self._http.post(path, json=body, headers=headers))
+
+    @_while_away
     async def job(self, job_id: str, wait_seconds: int = 0) -> Json:
         """The job, at once or when it changes. Raises ApiError."""
         return await self.get(f"/v1/jobs/{job_id}", {"wait": wait_seconds} if wait_seconds else None)
@@ -129,5 +151,6 @@ def _read(answer: httpx.Response) -> Json:
         body = {}
     if answer.is_error:
         error = body.get("error") or {}
-        raise ApiError(str(error.get("message") or f"status {answer.status_code}"), answer.status_code, error)
+        kind = AwayError if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else ApiError
+        raise kind(str(error.get("message") or f"status {answer.status_code}"), answer.status_code, error)
     return body

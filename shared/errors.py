@@ -29,6 +29,7 @@ class Code(StrEnum):
     GONE = "gone"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    FORBIDDEN_URL = "forbidden_url"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
@@ -98,6 +99,12 @@ class UnsupportedValueError(InvalidRequestError):
     """The model does not offer this value; `accepted` lists what it does."""
 
     code = Code.UNSUPPORTED_VALUE
+
+
+class ForbiddenUrlError(InvalidRequestError):
+    """We may not call this URL; `details.rule` tells which rule it breaks."""
+
+    code = Code.FORBIDDEN_URL
 
 
 class UnauthenticatedError(GenqueueError):

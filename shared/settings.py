@@ -46,6 +46,29 @@ class Settings(BaseSettings):
     allowed_networks: list[str] = Field(
         default_factory=list, description="JSON: private networks (CIDR) that outbound requests may reach."
     )
+    allowed_local_networks: list[str] = Field(
+        default_factory=list,
+        description="JSON: those of allowed_networks that are this machine's or a cloud's metadata, said again.",
+    )
+    allow_plain_http: bool = Field(
+        default=False, description="Let webhooks and providers' result URLs begin with http://."
+    )
+    outbound_ports: list[int] = Field(
+        default=[80, 443], description="JSON: the ports that webhooks and result URLs may name; [] allows all."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Seals webhook secrets in the database; several with commas: the first seals, all open. "
+        "Empty: they are stored as they are.",
+    )
+    max_receivers: int = Field(100, description="How many webhook receivers a tenant may register.")
+    webhook_retry_seconds: list[float] = Field(
+        default=[5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400],
+        description="JSON: the pauses after the first failed try of a delivery, the second, and so on.",
+    )
+    webhook_concurrency: int = Field(10, description="How many tries one receiver gets at a time.")
+    webhook_timeout_seconds: float = Field(20, description="How long one try may take, the answer's body included.")
+    event_retention_seconds: int = Field(30 * 86400, description="How long events and their deliveries are kept.")
     max_body_bytes: int = Field(8 * 1024 * 1024, description="The largest request body the API reads.")
     max_output_bytes: int = Field(2 * 1024**3, description="The largest output taken from a provider.")
     signed_url_seconds: int = Field(900, description="How long a signed download URL works.")

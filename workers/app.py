@@ -11,7 +11,9 @@ VISIBILITY_SECONDS = 900
 def create(redis_url: str) -> Celery:
     """An app whose messages are doorbells: no results, no retries, no ETA, late acks."""
     made = Celery(
-        "genqueue", broker=redis_url, include=["workers.tasks.canaries", "workers.tasks.jobs", "workers.tasks.polls"]
+        "genqueue",
+        broker=redis_url,
+        include=["workers.tasks.canaries", "workers.tasks.deliveries", "workers.tasks.jobs", "workers.tasks.polls"],
     )
     made.conf.update(
         task_ignore_result=True,

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from shared import ids, settings
 from shared.catalog import shelf
 from shared.db import engine
-from shared.outbound import addresses, clients, downloads
+from shared.domain import receivers
+from shared.outbound import clients, downloads, posts, targets
 from shared.providers import absent, base, measured, registry
 from shared.queues import hints, live
+from shared.services import signing
 from shared.storage import bucket, objects
-from workers import hand, lease
+from shared.webhooks import sealing
+from workers import courier, hand, lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Context:
     downloader: downloads.Downloader
     hints: hints.Hints
     news: live.News
+    courier: courier.Courier
     hand: hand.Hand
     lease: lease.Lease
     stopping: asyncio.Event
@@ -36,6 +40,11 @@ class Context:
         if entry is None:
             return absent.AbsentAdapter()
         return measured.MeasuredAdapter(self.registry.adapter(entry, credential), provider)
+
+    async def wake_courier(self) -> None:
+        """Have the courier look for what is due; on the loop, as it is not made for threads."""
+        if not self.stopping.is_set():
+            self.courier.wake()
 
     def usable_providers(self) -> frozenset[str]:
         """The providers this deployment has keys for."""
@@ -48,10 +57,18 @@ def open_context(configured: settings.Settings) -> Context:
     catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
     urls = {"sandbox": configured.sandbox_url} | configured.provider_urls
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
+    guard = targets.configured_guard(
+        configured.allowed_networks,
+        configured.allowed_local_networks,
+        configured.outbound_ports,
+        allow_http=configured.allow_plain_http,
+    )
+    process_id = ids.new(ids.Prefix.PROCESS)
+    db = engine.Database(url, configured.database_pool_size, "worker", configured.public_url)
     opened = Context(
-        process_id=ids.new(ids.Prefix.PROCESS),
+        process_id=process_id,
         settings=configured,
-        db=engine.Database(url, configured.database_pool_size, "worker"),
+        db=db,
         store=objects.Objects(bucket.location_of(configured)),
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
@@ -59,14 +76,28 @@ def open_context(configured: settings.Settings) -> Context:
             frozenset(
                 downloads.origin(registry.base_url(provider, urls)) for provider in catalog.current.providers.values()
             ),
-            addresses.parse_networks(configured.allowed_networks),
+            guard,
         ),
         hints=hints.Hints(url),
         news=live.News(configured.redis_url.get_secret_value()),
+        courier=_courier(configured, db, guard, process_id),
         hand=hand.Hand(),
         lease=lease.Lease(configured.lease_seconds),
         stopping=asyncio.Event(),
     )
     opened.hints.start()
     opened.news.start()
+    opened.courier.start()
     return opened
+
+
+def _courier(
+    configured: settings.Settings, db: engine.Database, guard: targets.Guard, process_id: str
+) -> courier.Courier:
+    rules = courier.Rules(
+        retry_seconds=tuple(configured.webhook_retry_seconds),
+        limits=receivers.Limits(in_flight=configured.webhook_concurrency),
+    )
+    keyring = signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value()))
+    poster = posts.Poster(guard, total_seconds=configured.webhook_timeout_seconds)
+    return courier.Courier(db, keyring, poster, process_id, rules)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -14,9 +14,11 @@ from workers import app
 
 Work = Callable[[], Awaitable[None]]
 BATCH = 500
-# A doorbell for polls that nobody took in this time says nothing any more.
-POLL_EXPIRES_SECONDS = 30
+# A doorbell for due polls or deliveries that nobody took in this time says nothing any more.
+BATCH_EXPIRES_SECONDS = 30
 CANARY_SECONDS = 15
+
+_QUEUES = {names.Task.POLL_DUE: names.Queue.POLLS, names.Task.DELIVER_DUE: names.Queue.DELIVERIES}
 
 
 class Doorbells:
@@ -25,10 +27,13 @@ class Doorbells:
     def __init__(self) -> None:
         self._threads = futures.ThreadPoolExecutor(1, thread_name_prefix="doorbells")
 
-    async def ring(self, job_ids: Sequence[str], poll_doorbells: int) -> None:
-        """Publish one doorbell a job, and some for due polls. Raises what the broker raises, within seconds."""
-        if job_ids or poll_doorbells:
-            await asyncio.get_running_loop().run_in_executor(self._threads, _publish, job_ids, poll_doorbells)
+    async def ring(self, job_ids: Sequence[str], poll_doorbells: int, delivery_doorbells: int) -> None:
+        """Publish one doorbell a job, and some for due polls and deliveries. Raises what the broker raises, within
+        seconds.
+        """
+        batches = {names.Task.POLL_DUE: poll_doorbells, names.Task.DELIVER_DUE: delivery_doorbells}
+        if job_ids or any(batches.values()):
+            await asyncio.get_running_loop().run_in_executor(self._threads, _publish, job_ids, batches)
 
     async def send_canaries(self) -> None:
         """Send one canary into every queue. Raises what the broker raises."""
@@ -39,12 +44,13 @@ class Doorbells:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _publish(job_ids: Sequence[str], poll_doorbells: int) -> None:
+def _publish(job_ids: Sequence[str], batches: Mapping[names.Task, int]) -> None:
     with _producer() as producer:
         for job_id in job_ids:
             _send(producer, names.Task.RUN_JOB, names.Queue.JOBS, job_id)
-        for _ in range(poll_doorbells):
-            _send(producer, names.Task.POLL_DUE, names.Queue.POLLS, expires_seconds=POLL_EXPIRES_SECONDS)
+        for task, number in batches.items():
+            for _ in range(number):
+                _send(producer, task, _QUEUES[task], expires_seconds=BATCH_EXPIRES_SECONDS)
     failpoints.reach(failpoints.Failpoint.DOORBELL_SENT)
 
 

@@ -54,6 +54,7 @@ class Process:
     async def _close(self, opened: context.Context) -> None:
         if self._heart is not None:
             self._heart.cancel()
+        await opened.courier.close()
         with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
             await claims.leave(opened.db, opened.process_id)
         await opened.hints.close()

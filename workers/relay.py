@@ -7,14 +7,16 @@ import asyncio
 import contextlib
 import math
 import signal
+from datetime import datetime
 
 import asyncpg
 import structlog
 
 from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
+from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, due
+from shared.services import claims, deliveries, due, events
 from workers import doorbells
 from workers import metrics as exposition
 from workers.steps import stop
@@ -23,6 +25,8 @@ TICK_SECONDS = 1.0
 SWEEP_SECONDS = 2.0
 RING_BATCH = 500
 POLL_DOORBELLS = 4
+DELIVERY_DOORBELLS = 2
+FORGET_BATCH = 500
 # Polls stay due until a worker takes them; ringing for the same ones all the time would flood the broker.
 POLL_RING_SECONDS = 0.2
 
@@ -36,10 +40,12 @@ class Relay:
         self._settings = configured
         url = configured.database_url.get_secret_value()
         self._dsn = hints.dsn(url)
-        self._db = engine.Database(url, 3, "relay")
+        self._db = engine.Database(url, 3, "relay", configured.public_url)
         self._bells = doorbells.Doorbells()
         self._woken = asyncio.Event()
+        self._limits = receivers.Limits(in_flight=configured.webhook_concurrency)
         self._polls_rung_at = 0.0
+        self._deliveries_rung_at = 0.0
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -55,8 +61,11 @@ class Relay:
 
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH)
+        deliveries_at = await deliveries.next_at(self._db, self._limits)
         failpoints.reach(failpoints.Failpoint.RUNG)
-        await self._bells.ring(found.job_ids, self._poll_doorbells(found.polls))
+        await self._bells.ring(
+            found.job_ids, self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
+        )
         metrics.RUNG_AGAIN.inc(found.rung_again)
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
@@ -70,18 +79,31 @@ class Relay:
         self._polls_rung_at = now
         return min(math.ceil(due_polls / self._settings.poll_batch_size), POLL_DOORBELLS)
 
+    def _delivery_doorbells(self, due_at: datetime | None) -> int:
+        """Each wakes the pump of one worker process, which goes on by itself until nothing is due."""
+        now = asyncio.get_running_loop().time()
+        if due_at is None or due_at > clock.now() or now - self._deliveries_rung_at < POLL_RING_SECONDS:
+            return 0
+        self._deliveries_rung_at = now
+        return DELIVERY_DOORBELLS
+
     async def _sweep(self) -> None:
         rescued = await claims.rescue(self._db)
         metrics.RESCUED.inc(len(rescued))
+        undelivered = await deliveries.rescue(self._db)
+        if undelivered:
+            _log.warning("rescued_deliveries", deliveries=undelivered)
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
-        if rescued or overdue:
+        if rescued or overdue or undelivered:
             self._woken.set()
+        await events.forget_old(self._db, clock.now(), self._settings.event_retention_seconds, FORGET_BATCH)
 
     async def _pause(self) -> None:
         """Until something is due, a hint comes, or a second has passed."""
-        next_at = await due.next_at(self._db)
+        moments = (await due.next_at(self._db), await deliveries.next_at(self._db, self._limits))
+        next_at = min((moment for moment in moments if moment is not None), default=None)
         wait = TICK_SECONDS if next_at is None else (next_at - clock.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(wait, TICK_SECONDS) if wait > 0 else POLL_RING_SECONDS):

@@ -127,7 +127,9 @@ async def _cancel(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
 
 
 async def _rerun(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
-    wish = jobs.Rerun(caller.tenant_id, job_id, None, None, given.settings.default_deadline_seconds)
+    wish = jobs.Rerun(
+        caller.tenant_id, job_id, None, None, given.settings.default_deadline_seconds, given.guard
+    )
     catalog = given.catalog
     receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
     given.hints.give()

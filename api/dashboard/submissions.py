@@ -126,6 +126,7 @@ async def _accept(
         kind=kind,
         request=asked,
         default_deadline_seconds=given.settings.default_deadline_seconds,
+        guard=given.guard,
         idempotency_key=f"dashboard-{nonce}"[:200],
         fingerprint=hashlib.sha256(canonical).hexdigest(),
     )

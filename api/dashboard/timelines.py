@@ -39,7 +39,10 @@ _TITLES = {
 
 def of(view: jobs.JobView, history: Sequence[events.Event]) -> list[Entry]:
     """Everything in the order it happened, each with the time since the job was accepted."""
-    found = [*(_of_event(event) for event in history), *(e for a in view.attempts for e in _of_attempt(a))]
+    found = [
+        *(_of_event(event) for event in history if event.type in _TITLES),
+        *(e for a in view.attempts for e in _of_attempt(a)),
+    ]
     if view.job.cancel_requested_at is not None:
         found.append(Entry(view.job.cancel_requested_at, "Cancelling was asked for", tone="warn"))
     if view.job.deleted_at is not None:
@@ -51,8 +54,8 @@ def of(view: jobs.JobView, history: Sequence[events.Event]) -> list[Entry]:
 
 
 def _of_event(event: events.Event) -> Entry:
-    title, tone = _TITLES.get(event.type, (str(event.type), ""))
-    return Entry(event.created_at, title, str(event.data.get("message") or ""), tone)
+    title, tone = _TITLES[event.type]
+    return Entry(event.created_at, title, tone=tone)
 
 
 def _of_attempt(attempt: attempts.Attempt) -> Iterator[Entry]:

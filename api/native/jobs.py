@@ -1,13 +1,12 @@
 """`/v1/jobs`: see, list, wait, cancel, run again, delete."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import fastapi
 import pydantic
 
 from api import auth, errors, idempotency, parts, routing
-from api.native import answers, examples, submissions
+from api.native import answers, examples, moments, submissions
 from shared import clock, ids
 from shared import errors as faults
 from shared.domain import listings, states
@@ -26,15 +25,7 @@ class JobPage(pydantic.BaseModel):
     next_cursor: str | None = pydantic.Field(examples=[examples.JOB_ID])
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:  # the last hours of the year 9999, in a zone west of here
-        raise ValueError("this time is out of range") from None
-
-
 JobId = Annotated[str, fastapi.Path(examples=[examples.JOB_ID])]
-_Moment = Annotated[pydantic.AwareDatetime, pydantic.AfterValidator(_in_utc)]
 _METADATA = {
     "name": "metadata",
     "in": "query",
@@ -52,8 +43,8 @@ async def _filter(
     status: Annotated[list[states.JobStatus], fastapi.Query(description="May be repeated: any of these")] = [],  # noqa: B006 - FastAPI copies it
     model: Annotated[str | None, fastapi.Query(max_length=200, description="The model that was asked for")] = None,
     provider: Annotated[str | None, fastapi.Query(max_length=200, description="The provider that served it")] = None,
-    created_after: Annotated[_Moment | None, fastapi.Query(examples=["2026-07-25T00:00:00Z"])] = None,
-    created_before: Annotated[_Moment | None, fastapi.Query(examples=["2026-07-26T00:00:00Z"])] = None,
+    created_after: Annotated[moments.Moment | None, fastapi.Query(examples=["2026-07-25T00:00:00Z"])] = None,
+    created_before: Annotated[moments.Moment | None, fastapi.Query(examples=["2026-07-26T00:00:00Z"])] = None,
 ) -> listings.JobFilter:
     return listings.JobFilter(
         kind=kind,
@@ -125,10 +116,10 @@ async def cancel_job(
     still be completed. May be repeated.
     """
     view = await jobs.request_cancel(given.db, caller.tenant_id, job_id, clock.now())
+    given.hints.give()  # a worker has to cancel it, or to deliver that it is cancelled
     if view.job.status not in states.TERMINAL:
         response.status_code = 202
-        given.hints.give()
-    given.news.tell(job_id)
+    given.news.tell(job_id, caller.tenant_id)
     return answers.job(given, view)
 
 
@@ -146,7 +137,8 @@ async def rerun_job(
     response: fastapi.Response,
 ) -> answers.Accepted:
     """Make a new job from the stored request of one that is over, at today's prices; `rerun_of` names the old one."""
-    wish = jobs.Rerun(caller.tenant_id, job_id, key.value, key.fingerprint, given.settings.default_deadline_seconds)
+    seconds = given.settings.default_deadline_seconds
+    wish = jobs.Rerun(caller.tenant_id, job_id, key.value, key.fingerprint, seconds, given.guard)
     catalog = given.catalog
     receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
     return submissions.hand_over(given, receipt, response)

@@ -45,6 +45,7 @@ async def submit(
         default_deadline_seconds=given.settings.default_deadline_seconds,
         idempotency_key=key.value,
         fingerprint=key.fingerprint,
+        guard=given.guard,
     )
     receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
     return hand_over(given, receipt, response)
@@ -62,6 +63,7 @@ def hand_over(given: parts.Parts, receipt: acceptance.Receipt, response: fastapi
         response.headers["Idempotent-Replayed"] = "true"
     else:
         given.hints.give()
+        given.news.tell(job.id, job.tenant_id)
     return answer
 
 

@@ -98,12 +98,19 @@ class S3:
         }
 
     async def ready(self) -> bool:
-        """The bucket exists (asked of the filer, which needs no signature) and the S3 port refuses strangers."""
+        """The bucket exists (asked of the filer, which needs no signature), the S3 port refuses strangers, and bytes
+        can be written: after a restart the volumes come last, and reads fail with a 500 until then.
+        """
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             filer = f"http://{ports.HOST}:{self.flag_ports['filer.port']}"
             bucket = await client.head(f"{filer}/buckets/{self.bucket}/")
             stranger = await client.head(f"{self.url}/{self.bucket}")
-        return bucket.status_code == 200 and stranger.status_code == 403
+            written = await client.put(f"{filer}/ready", content=bytes(READY_BYTES))
+        return bucket.status_code == 200 and stranger.status_code == 403 and written.is_success
+
+
+# Too many for the filer to keep in its own index: they go to a volume.
+READY_BYTES = 64 * 1024
 
 
 def choose_ports(chosen: ports.Ports) -> dict[str, int]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,10 @@ NEEDED_EXTERNALLY = ("GENQUEUE_DATABASE_URL", "GENQUEUE_REDIS_URL", "GENQUEUE_S3
 PORT_TRIES = 4
 
 
+def _unchanged(_: str, environment: dict[str, str]) -> dict[str, str]:
+    return environment
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -29,6 +33,8 @@ class Stack:
 
     `environ` holds settings that go before ours: a server whose URL is in it is used, not started. Our own
     environment's `GENQUEUE_…` variables are left out, so that a test never meets a real database by accident.
+    `commands` replaces the arguments of our own processes by name, and `rewire` may change the environment each
+    gets (a proxy in place of a server): both are for tests.
     """
 
     data_dir: Path
@@ -40,6 +46,8 @@ class Stack:
     temporary: bool = False  # delete the data folder at the end
     usual_ports: bool = True  # try 5432, 6379, … before any other
     environ: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    rewire: Callable[[str, dict[str, str]], dict[str, str]] = _unchanged
     say: Callable[[str], None] = _say
     env: dict[str, str] = field(default_factory=dict, init=False)
     _folder: folders.DataFolder = field(init=False)
@@ -178,7 +186,7 @@ class Stack:
 
     async def _start_process(self, process: processes.Process) -> None:
         values = self._placeholders()
-        argv = processes.filled(process.argv, values)
+        argv = processes.filled(tuple(self.commands.get(process.name, process.argv)), values)
         for name in processes.instances(process, self.workers):
             command = children.Command(name, argv, self._process_environment(process), process.stage)
             if process.once:
@@ -200,7 +208,7 @@ class Stack:
 
     def _process_environment(self, process: processes.Process) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        return {**inherited, "PYTHONUNBUFFERED": "1", **self.env, **process.env}
+        return self.rewire(process.name, {**inherited, "PYTHONUNBUFFERED": "1", **self.env, **process.env})
 
     def _write_state(self) -> None:
         self._folder.write_state(
@@ -223,8 +231,12 @@ async def _all(starts: Iterable[Coroutine[None, None, None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for start in starts:
                 group.create_task(start)
-    except* faults.StackError as faults_met:
-        raise faults_met.exceptions[0] from None
+    except BaseExceptionGroup as met:
+        # Not `except*`: before Python 3.11.4 it wraps what is raised inside it in a group once more.
+        known, _ = met.split(faults.StackError)
+        if known is None:
+            raise
+        raise known.exceptions[0] from None
 
 
 def _http_probe(url: str) -> supervisor.Probe | None:

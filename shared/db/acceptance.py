@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine, events, rows
+from shared.db import engine, events, receivers, rows
 from shared.db.tables import idempotency as idempotency_tables
 from shared.db.tables import jobs as tables
 from shared.domain import events as domain_events
@@ -40,6 +40,7 @@ async def insert_job(connection: engine.Connection, new: jobs.NewJob) -> jobs.Jo
             metadata=new.metadata,
             estimate_micros=new.estimate_micros,
             rerun_of=new.rerun_of,
+            **await _webhook(connection, new),
         )
         .returning(tables.jobs)
     )
@@ -47,6 +48,16 @@ async def insert_job(connection: engine.Connection, new: jobs.NewJob) -> jobs.Jo
     await connection.execute(sa.insert(tables.requests).values(job_id=new.id, body=new.request))
     await events.append(connection, new.id, new.tenant_id, domain_events.EventType.JOB_QUEUED, new.created_at, {})
     return job
+
+
+async def _webhook(connection: engine.Connection, new: jobs.NewJob) -> dict[str, object]:
+    if new.webhook is None:
+        return {}
+    return {
+        "webhook_url": new.webhook.url,
+        "webhook_events": None if new.webhook.events is None else list(new.webhook.events),
+        "webhook_receiver_id": await receivers.implicit(connection, new.tenant_id, new.webhook.origin, new.created_at),
+    }
 
 
 async def remember(connection: engine.Connection, new: jobs.NewJob, key: str, fingerprint: str) -> Remembered | None:

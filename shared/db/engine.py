@@ -9,18 +9,27 @@ import sqlalchemy as sa
 from sqlalchemy.ext import asyncio as sa_asyncio
 
 Connection = sa_asyncio.AsyncConnection
+_PUBLIC_URL = "genqueue_public_url"
 
 
 def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever a JSONB column holds
     return orjson.dumps(value).decode()
 
 
+def public_url(connection: Connection) -> str:
+    """The base of the URLs callers use, as the Database of this connection was told."""
+    inner = connection.sync_connection
+    return str(inner.get_execution_options().get(_PUBLIC_URL, "")) if inner is not None else ""
+
+
 class Database:
     """A pool of connections to Postgres. One a process; close it at the end."""
 
-    def __init__(self, url: str, pool_size: int, name: str) -> None:
+    def __init__(self, url: str, pool_size: int, name: str, public_url: str = "") -> None:
+        """`public_url` is what the URLs in events begin with: they are frozen where the event is written."""
         self.engine = sa_asyncio.create_async_engine(
             url,
+            execution_options={_PUBLIC_URL: public_url.rstrip("/")},
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=30,

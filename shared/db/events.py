@@ -1,54 +1,162 @@
-"""Writing events. Always inside the transaction of the change they tell of."""
+"""Writing events, always inside the transaction of the change they tell of, with the deliveries they cause; and
+reading them in an order that skips none.
+"""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from shared import failpoints, ids
-from shared.db import engine
+from shared.db import deliveries, engine, rows
 from shared.db.tables import events as tables
 from shared.db.tables import jobs as job_tables
-from shared.domain import events
+from shared.db.tables import outputs as output_tables
+from shared.db.tables import receivers as receiver_tables
+from shared.db.tables import tenants as tenant_tables
+from shared.domain import events, outputs
 
-
-async def of_job(connection: engine.Connection, tenant_id: str, job_id: str) -> list[events.Event]:
-    """All events of the tenant's job, in order."""
-    table = tables.events
-    found = await connection.execute(
-        sa.select(table).where(table.c.tenant_id == tenant_id, table.c.job_id == job_id).order_by(table.c.sequence)
-    )
-    return [
-        events.Event(
-            row.id, row.tenant_id, row.job_id, events.EventType(row.type), row.sequence, row.created_at, row.data
-        )
-        for row in found
-    ]
+_E = tables.events
+# Where the sequence of each kind of subject is counted, by the prefix of its id.
+_COUNTERS: Mapping[str, sa.Table] = {
+    ids.Prefix.JOB: job_tables.jobs,
+    ids.Prefix.RECEIVER: receiver_tables.receivers,
+    ids.Prefix.TENANT: tenant_tables.tenants,
+}
 
 
 async def append(
     connection: engine.Connection,
-    job_id: str,
+    subject_id: str,
     tenant_id: str,
     event_type: events.EventType,
     now: datetime,
-    data: dict[str, Any],
+    data: Mapping[str, Any],
 ) -> events.Event:
-    """Insert the job's next event. The row lock on the job makes its sequence gapless."""
-    jobs = job_tables.jobs
-    bump = sa.update(jobs).where(jobs.c.id == job_id).values(sequence=jobs.c.sequence + 1).returning(jobs.c.sequence)
-    sequence = (await connection.execute(bump)).scalar_one()
-    event = events.Event(ids.new(ids.Prefix.EVENT), tenant_id, job_id, event_type, sequence, now, data)
-    await connection.execute(
-        sa.insert(tables.events).values(
-            id=event.id,
-            tenant_id=tenant_id,
-            job_id=job_id,
-            type=event_type,
-            sequence=sequence,
-            created_at=now,
-            data=data,
-        )
+    """Insert the subject's next event, its body frozen as the subject now stands, and a delivery for everybody who
+    wants it. Call after the change is written. The row lock on the subject makes its sequence gapless.
+    """
+    subject = await _count(connection, subject_id)
+    about_job = subject_id.startswith(ids.Prefix.JOB)
+    shown = await _job_data(connection, subject, event_type, data) if about_job else _data(subject, data)
+    event = events.Event(
+        id=ids.new(ids.Prefix.EVENT),
+        tenant_id=tenant_id,
+        subject_id=subject_id,
+        type=event_type,
+        sequence=subject["sequence"],
+        created_at=now,
+        body=events.body(event_type, now, shown),
     )
+    await connection.execute(sa.insert(_E).values(rows.event_values(event)))
+    await deliveries.insert_for(connection, event, _own_target(subject, event_type) if about_job else None)
     failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
     return event
+
+
+async def _count(connection: engine.Connection, subject_id: str) -> Mapping[str, Any]:
+    """The subject's row with the next number in its sequence."""
+    table = _COUNTERS[subject_id.partition("_")[0]]
+    bump = sa.update(table).where(table.c.id == subject_id).values(sequence=table.c.sequence + 1).returning(table)
+    row: Mapping[str, Any] = (await connection.execute(bump)).mappings().one()
+    return row
+
+
+async def _job_data(
+    connection: engine.Connection, job: Mapping[str, Any], event_type: events.EventType, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    made: list[Mapping[str, Any]] = []
+    if event_type is events.EventType.JOB_COMPLETED:
+        stored = output_tables.outputs
+        found = await connection.execute(
+            sa.select(stored)
+            .where(stored.c.job_id == job["id"], stored.c.variant == outputs.Variant.MAIN)
+            .order_by(stored.c.number)
+        )
+        made = [dict(row) for row in found.mappings()]
+    return events.job_data(job, made, engine.public_url(connection), extra)
+
+
+def _data(subject: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": subject["id"], "sequence": subject["sequence"], **extra}
+
+
+def _own_target(job: Mapping[str, Any], event_type: events.EventType) -> deliveries.Target | None:
+    """Where a job's own URL gets this event, if it does."""
+    if job["webhook_receiver_id"] is None or event_type not in (job["webhook_events"] or events.JOB_ENDS):
+        return None
+    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"])
+
+
+async def note_progress(connection: engine.Connection, job_ids: list[str], now: datetime, pause_seconds: float) -> None:
+    """Append `job.progress` for those of these jobs where somebody asked for it, and not again so soon."""
+    if not job_ids:
+        return
+    jobs, receivers, kind = job_tables.jobs, receiver_tables.receivers, events.EventType.JOB_PROGRESS.value
+    wanted = sa.exists().where(
+        receivers.c.tenant_id == jobs.c.tenant_id,
+        receivers.c.disabled_at.is_(None),
+        receivers.c.events.contains([kind]),
+    )
+    since = sa.literal(now) - sa.func.make_interval(0, 0, 0, 0, 0, 0, pause_seconds)
+    lately = sa.exists().where(_E.c.subject_id == jobs.c.id, _E.c.type == kind, _E.c.created_at > since)
+    found = await connection.execute(
+        sa.select(jobs.c.id, jobs.c.tenant_id)
+        .where(jobs.c.id.in_(job_ids), sa.or_(jobs.c.webhook_events.contains([kind]), wanted), ~lately)
+        .order_by(jobs.c.id)
+    )
+    for row in found.all():
+        await append(connection, row.id, row.tenant_id, events.EventType.JOB_PROGRESS, now, {})
+
+
+async def get(connection: engine.Connection, tenant_id: str, event_id: str) -> events.Event | None:
+    """The tenant's event, or None."""
+    found = await connection.execute(sa.select(_E).where(_E.c.tenant_id == tenant_id, _E.c.id == event_id))
+    row = found.one_or_none()
+    return rows.event(row) if row else None
+
+
+async def after(
+    connection: engine.Connection, tenant_id: str, cursor: str | None, types: frozenset[str], limit: int
+) -> list[events.Event] | None:
+    """The tenant's events after the one named, in an order that only ever grows at its end; None if that one is not
+    there (any more). Ids of racing transactions may commit in another order, so events are read by transaction, and
+    those of transactions that could still be overtaken by an older one are held back for a moment.
+    """
+    settled: sa.ColumnElement[int] = sa.literal_column("(pg_snapshot_xmin(pg_current_snapshot())::text)::bigint")
+    query = sa.select(_E).where(_E.c.tenant_id == tenant_id, _E.c.xact < settled)
+    if cursor is not None:
+        place = await connection.execute(sa.select(_E.c.xact).where(_E.c.tenant_id == tenant_id, _E.c.id == cursor))
+        xact = place.scalar_one_or_none()
+        if xact is None:
+            return None
+        query = query.where(sa.tuple_(_E.c.xact, _E.c.id) > sa.tuple_(sa.literal(xact), sa.literal(cursor)))
+    if types:
+        query = query.where(_E.c.type.in_(sorted(types)))
+    found = await connection.execute(query.order_by(_E.c.xact, _E.c.id).limit(limit))
+    return [rows.event(row) for row in found]
+
+
+async def of_subject(
+    connection: engine.Connection, tenant_id: str, subject_id: str, after_sequence: int, limit: int
+) -> list[events.Event]:
+    """A subject's events with a higher sequence, in order. The sequence is gapless, so none can come in between."""
+    found = await connection.execute(
+        sa.select(_E)
+        .where(_E.c.tenant_id == tenant_id, _E.c.subject_id == subject_id, _E.c.sequence > after_sequence)
+        .order_by(_E.c.sequence)
+        .limit(limit)
+    )
+    return [rows.event(row) for row in found]
+
+
+async def forget_before(connection: engine.Connection, moment: datetime, limit: int) -> int:
+    """Delete up to `limit` events from before, with their deliveries and tries; answers how many. Events that are
+    still to be delivered stay.
+    """
+    old = sa.select(_E.c.id).where(_E.c.id < ids.first_at(ids.Prefix.EVENT, moment), ~deliveries.is_pending(_E.c.id))
+    gone = await connection.execute(
+        sa.delete(_E).where(_E.c.id.in_(old.order_by(_E.c.id).limit(limit).scalar_subquery()))
+    )
+    return gone.rowcount

@@ -5,11 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.domain import attempts, faults, jobs, outputs, states
+from shared.domain import attempts, deliveries, events, faults, jobs, outputs, receivers, signing, states, tries
 
 Row = sa.Row[Any] | sa.RowMapping
 
 _JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))
+_EVENT_FIELDS = tuple(field.name for field in fields(events.Event))
+_DELIVERY_FIELDS = tuple(field.name for field in fields(deliveries.Delivery))
+_RECEIVER_FIELDS = tuple(field.name for field in fields(receivers.Receiver))
 
 
 def job(row: Row) -> jobs.Job:
@@ -40,6 +43,50 @@ def output(row: Row) -> outputs.Output:
     return outputs.Output(**values)
 
 
+def event(row: Row) -> events.Event:
+    """An event from a row of `events`."""
+    values = _picked(row, _EVENT_FIELDS)
+    return events.Event(**values | {"type": events.EventType(values["type"])})
+
+
+def event_values(value: events.Event) -> dict[str, Any]:
+    """The columns of an event."""
+    return {name: getattr(value, name) for name in _EVENT_FIELDS}
+
+
+def delivery(row: Row) -> deliveries.Delivery:
+    """A delivery from a row of `deliveries` with `event_type` and `subject_id` of its event."""
+    values = _picked(row, _DELIVERY_FIELDS)
+    values["event_type"] = events.EventType(values["event_type"])
+    values["status"] = deliveries.DeliveryStatus(values["status"])
+    values["trigger"] = tries.Trigger(values["trigger"])
+    return deliveries.Delivery(**values)
+
+
+def tried(row: Row) -> tries.Try:
+    """A try from a row of `tries`."""
+    values = _mapping(row)
+    values["trigger"] = tries.Trigger(values["trigger"])
+    values["response_head"] = bytes(values["response_head"])
+    return tries.Try(**values)
+
+
+def receiver(row: Row) -> receivers.Receiver:
+    """A receiver from a row of `receivers`."""
+    values = _picked(row, _RECEIVER_FIELDS)
+    named = values["events"]
+    values["events"] = None if named is None else tuple(events.EventType(name) for name in named)
+    values["header_names"] = tuple(values["header_names"])
+    reason = values["disabled_reason"]
+    values["disabled_reason"] = receivers.DisabledReason(reason) if reason else None
+    return receivers.Receiver(**values)
+
+
+def signing_key(row: Row) -> signing.SigningKey:
+    """A signing key from a row of `signing_keys`."""
+    return signing.SigningKey(**_mapping(row))
+
+
 def source(value: outputs.Source) -> dict[str, Any]:
     """A source as JSON, without its bytes: those are kept in `attempt_bodies`."""
     return {name: item for name, item in asdict(value).items() if name != "body" and item is not None}
@@ -47,3 +94,8 @@ def source(value: outputs.Source) -> dict[str, Any]:
 
 def _mapping(row: Row) -> dict[str, Any]:
     return dict(row._mapping if isinstance(row, sa.Row) else row)  # noqa: SLF001 - SQLAlchemy's documented accessor
+
+
+def _picked(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
+    found = _mapping(row)
+    return {name: found[name] for name in names}

@@ -1,6 +1,8 @@
 """When to try again: growing pauses with jitter, so that many jobs do not come back at once."""
 
+import email.utils
 import random
+from datetime import datetime
 
 FIRST_POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
@@ -26,3 +28,16 @@ def poll_seconds(poll_count: int, usual_seconds: float, seed: str) -> float:
         return jittered(min(max(usual_seconds / 2, FIRST_POLL_SECONDS), LONGEST_POLL_SECONDS), seed)
     step = max(usual_seconds / 10, FIRST_POLL_SECONDS) * POLL_GROWTH ** min(poll_count - 1, 40)
     return jittered(min(step, LONGEST_POLL_SECONDS), f"{seed}-{poll_count}")
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds from a Retry-After header: a number, or an HTTP date. None if absent or senseless."""
+    if not value:
+        return None
+    if value.strip().isascii() and value.strip().isdigit():
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - now).total_seconds()) if moment.tzinfo else None

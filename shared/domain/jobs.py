@@ -58,6 +58,16 @@ class NewJob:
     estimate_micros: int
     request: dict[str, Any]
     rerun_of: str | None = None
+    webhook: "Webhook | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a job's own events go. `events` None: the ends only."""
+
+    url: str
+    origin: str
+    events: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """What a caller may ask for: the body of `POST /v1/videos`, `/v1/images` and `/v1/texts`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import jsonschema
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.domain import faults, states
+from shared.domain import events, faults, states
 
 PROMPT_CHARACTERS = 32_000
 
@@ -61,6 +61,23 @@ class Request(Strict):
         Field(max_length=2, description="Also fall back on these faults of the caller's own"),
     ] = []
     provider: ProviderOptions = ProviderOptions()
+    webhook_url: Annotated[
+        Url | None, Field(description="Where this job's events go, besides your registered receivers")
+    ] = None
+    webhook_events: Annotated[
+        list[Annotated[events.EventType, Field(strict=False)]] | None,
+        Field(min_length=1, max_length=20, description="Which of them; unset: the ends (completed, failed, …)"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _webhook_is_whole(self) -> Self:
+        if self.webhook_events is not None and self.webhook_url is None:
+            raise ValueError("webhook_events needs a webhook_url")
+        wrong = [event for event in self.webhook_events or () if event not in events.OF_JOBS]
+        if wrong:
+            known = ", ".join(sorted(events.OF_JOBS))
+            raise ValueError(f"webhook_events of a job may be {known}, not {wrong[0].value}")
+        return self
 
     def asked_models(self) -> list[str]:
         """`model`, then `models`, each once, in order."""

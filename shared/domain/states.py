@@ -82,8 +82,10 @@ ATTEMPT_ARROWS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
     _A.INTENDED: frozenset({_A.SENT, _A.NOT_SENT}),
     _A.SENT: frozenset({_A.ACCEPTED, _A.SUCCEEDED, _A.FAILED, _A.REFUSED, _A.NOT_SENT, _A.IN_DOUBT}),
     _A.ACCEPTED: frozenset({_A.SUCCEEDED, _A.FAILED, _A.OVERDUE, _A.CANCELLED}),
-    _A.OVERDUE: frozenset({_A.SUCCEEDED, _A.FAILED, _A.CANCELLED}),
-    _A.IN_DOUBT: frozenset({_A.ACCEPTED, _A.SUCCEEDED, _A.REFUSED, _A.CANCELLED}),
+    # It finished late, and before the attempt that replaced it.
+    _A.OVERDUE: frozenset({_A.SUCCEEDED}),
+    # Its provider's callback proves that it was accepted.
+    _A.IN_DOUBT: frozenset({_A.ACCEPTED}),
     # Its output proved unusable when it was collected.
     _A.SUCCEEDED: frozenset({_A.FAILED}),
     _A.REFUSED: frozenset(),

@@ -17,8 +17,10 @@ _BLOCKED_V6 = """
 ::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 5f00::/16
 fc00::/7 fe80::/10 fec0::/10 ff00::/8
 """
-BLOCKED: tuple[Network, ...] = tuple(ipaddress.ip_network(text) for text in (_BLOCKED_V4 + _BLOCKED_V6).split())
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# This machine itself, and what a cloud tells the machines in it (AWS, Azure, Alibaba; others use 169.254/16).
+_LOCAL = """
+0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 168.63.129.16/32 100.100.100.200/32 ::/96 fe80::/10 fd00:ec2::254/128
+"""
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -26,19 +28,31 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
-def is_allowed(address: Address, allowed_networks: Sequence[Network]) -> bool:
-    """Whether an outbound request may go to this address."""
-    plain = _unwrap(address)
-    if any(plain in network for network in allowed_networks if network.version == plain.version):
+BLOCKED = parse_networks((_BLOCKED_V4 + _BLOCKED_V6).split())
+LOCAL = parse_networks(_LOCAL.split())
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_allowed(address: Address, allowed: Sequence[Network], allowed_local: Sequence[Network] = ()) -> bool:
+    """Whether an outbound request may go to this address. A private one must be in `allowed`; one that is this
+    machine or a metadata service must be in `allowed_local` as well.
+    """
+    plain = unwrap(address)
+    if not _within(plain, BLOCKED) and not _within(plain, LOCAL):
         return True
-    return not any(plain in network for network in BLOCKED if network.version == plain.version)
+    return _within(plain, allowed) and (not _within(plain, LOCAL) or _within(plain, allowed_local))
 
 
-def _unwrap(address: Address) -> Address:
-    """The IPv4 address inside an IPv4-mapped or NAT64 one."""
+def _within(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
+
+
+def unwrap(address: Address) -> Address:
+    """The IPv4 address inside an IPv4-mapped or NAT64 one; else the address without its zone."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        return ipaddress.IPv6Address(int(address))
     return address

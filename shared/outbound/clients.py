@@ -1,20 +1,48 @@
 """The HTTP clients of a process: the httpx API on an aiohttp transport (28 times plain httpx on a wide pool)."""
 
-import ipaddress
+import contextvars
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 
 import aiohttp
 import httpx
 import httpx_aiohttp
+from aiohttp import abc
 
-from shared.outbound import addresses
+from shared import clock
+from shared.outbound import targets
 
 CONNECT_SECONDS = 5.0
 
+# Who wants to know which addresses were dialled puts a list here; aiohttp's own tasks inherit it.
+dialled: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("dialled", default=None)
 
-class BlockedAddressError(OSError):
-    """The address is private, local or reserved; outbound requests may not go there."""
+
+class TooLateError(aiohttp.ConnectionTimeoutError):
+    """The time in which the request had to leave was over; not a byte of it was sent."""
+
+
+_leave_by: contextvars.ContextVar[datetime | None] = contextvars.ContextVar("leave_by", default=None)
+
+
+@contextmanager
+def leaving_by(moment: datetime) -> Iterator[None]:
+    """Requests made in the block leave before `moment`, or not at all. Looked at after the connection is made and
+    just before the first byte: a process may be frozen anywhere, and wake up when others have drawn conclusions.
+    """
+    token = _leave_by.set(moment)
+    try:
+        yield
+    finally:
+        _leave_by.reset(token)
+
+
+async def _check_the_time(*_: object) -> None:
+    moment = _leave_by.get()
+    if moment is not None and clock.now() >= moment:
+        raise TooLateError
 
 
 def provider_client(*, keep_alive: bool = True) -> httpx.AsyncClient:
@@ -22,24 +50,63 @@ def provider_client(*, keep_alive: bool = True) -> httpx.AsyncClient:
     return _client(lambda: aiohttp.TCPConnector(limit=0, force_close=not keep_alive))
 
 
-def guarded_client(allowed_networks: Sequence[addresses.Network]) -> httpx.AsyncClient:
-    """A client for URLs the world gives us: every address it connects to is vetted, literals included."""
+def guarded_client(guard: targets.Guard) -> httpx.AsyncClient:
+    """A client for URLs the world gives us; see `guarded_connector`. The URL itself is the caller's to check."""
+    return _client(lambda: guarded_connector(guard))
+
+
+def guarded_connector(guard: targets.Guard) -> aiohttp.TCPConnector:
+    """Connections to vetted addresses only: a name is looked up once, all its answers are vetted, and one of those
+    is dialled, while TLS still asks for the name. Literals, which need no lookup, are vetted at the socket.
+    """
 
     def vetted_socket(info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not addresses.is_allowed(ipaddress.ip_address(str(address[0]).partition("%")[0]), allowed_networks):
-            raise BlockedAddressError(f"{address[0]} is not a public address")
+        guard.vet(str(address[0]))
+        seen = dialled.get()
+        if seen is not None:
+            seen.append(str(address[0]))
         return socket.socket(family, kind, protocol)
 
-    return _client(lambda: aiohttp.TCPConnector(limit=0, socket_factory=vetted_socket))
+    return aiohttp.TCPConnector(
+        limit=0, resolver=_Resolver(guard), use_dns_cache=False, socket_factory=vetted_socket, keepalive_timeout=15
+    )
+
+
+class _Resolver(abc.AbstractResolver):
+    """aiohttp's way to ask for addresses, answered by the guard."""
+
+    def __init__(self, guard: targets.Guard) -> None:
+        self._guard = guard
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[abc.ResolveResult]:
+        found = await self._guard.resolve(host, port)
+        made = [_result(host, port, address) for address in found]
+        return [item for item in made if family in (socket.AF_UNSPEC, item["family"])]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _result(host: str, port: int, address: str) -> abc.ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return abc.ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)
 
 
 def _client(connector: Callable[[], aiohttp.TCPConnector]) -> httpx.AsyncClient:
+    trace = aiohttp.TraceConfig()
+    # In spite of its name aiohttp 3 calls it before it writes the headers.
+    trace.on_request_headers_sent.append(_check_the_time)
+
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector(),
             auto_decompress=False,
             trust_env=False,
+            trace_configs=[trace],
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         )

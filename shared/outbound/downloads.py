@@ -1,16 +1,15 @@
 """Fetching a result from a URL a provider named: guarded, bounded, at most three redirects."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from shared.outbound import addresses, clients
+from shared.outbound import clients, targets
 
 REDIRECTS = 3
-URL_CHARACTERS = 8192
 STALL_SECONDS = 30.0
 
 
@@ -38,10 +37,11 @@ class Download:
 class Downloader:
     """One a process. Origins in `trusted_origins` are the operator's own providers and may be private."""
 
-    def __init__(self, trusted_origins: frozenset[str], allowed_networks: Sequence[addresses.Network]) -> None:
+    def __init__(self, trusted_origins: frozenset[str], guard: targets.Guard) -> None:
         self._trusted_origins = trusted_origins
         self._open = clients.provider_client()
-        self._guarded = clients.guarded_client(allowed_networks)
+        self._guard = guard
+        self._guarded = clients.guarded_client(guard)
 
     @asynccontextmanager
     async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Download]:
@@ -73,21 +73,39 @@ class Downloader:
         raise ForbiddenUrlError(f"more than {REDIRECTS} redirects")
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or parts.username or len(url) > URL_CHARACTERS:
-            raise ForbiddenUrlError("the result is not at a plain http(s) URL")
-        client = self._open if origin(url) in self._trusted_origins else self._guarded
+        client = self._client_for(url)
         request = client.build_request("GET", url, headers=dict(headers), timeout=STALL_SECONDS)
         try:
             return await client.send(request, stream=True)
         except httpx.HTTPError as error:
             raise _classified(error) from error
 
+    def _client_for(self, url: str) -> httpx.AsyncClient:
+        if _is_plain(url) and origin(url) in self._trusted_origins:
+            return self._open
+        try:
+            self._guard.check(url)
+        except targets.ForbiddenTargetError as error:
+            raise ForbiddenUrlError(f"{error.rule}: {error.message}") from None
+        return self._guarded
+
+
+def _is_plain(url: str) -> bool:
+    """Whether all parsers agree on what the URL's host is."""
+    try:
+        odd = bool(set(url) & set("\\ \t\r\n")) or "@" in urlsplit(url).netloc
+    except ValueError:
+        return False
+    return len(url) <= targets.URL_CHARACTERS and url.isascii() and not odd
+
 
 def origin(url: str) -> str:
-    """Scheme, host and port of a URL, as one comparable text."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    """Scheme, host and port of a URL, as one comparable text; empty for what is no URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
@@ -111,7 +129,7 @@ async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
 def _classified(error: httpx.HTTPError) -> DownloadError:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, clients.BlockedAddressError):
-            return ForbiddenUrlError(str(cause))
+        if isinstance(cause, targets.ForbiddenTargetError):
+            return ForbiddenUrlError(f"{cause.rule}: {cause.message}")
         cause = cause.__cause__ or cause.__context__
     return DownloadError(type(error.__cause__ or error).__name__)

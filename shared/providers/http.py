@@ -1,7 +1,6 @@
 """One HTTP request to a provider: never retried, bounded in time and size, and honest about what is known."""
 
 import asyncio
-import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import httpx
 import orjson
 
 from shared import failpoints
+from shared.domain import backoff
 
 BODY_CAP_BYTES = 64 * 1024 * 1024
 SUBMIT_SECONDS = 60.0
@@ -65,7 +65,7 @@ async def send(
                 content = await _read_capped(response)
             finally:
                 await response.aclose()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, aiohttp.ClientError) as error:  # the transport lets some of aiohttp's own through
         return NeverSent(_name(error)) if _never_sent(error) else Lost(_name(error))
     except TimeoutError:
         return Lost(f"no answer within {seconds:g} s")
@@ -74,11 +74,11 @@ async def send(
     return Reply(response.status_code, response.headers, _object(content))
 
 
-def _never_sent(error: httpx.HTTPError) -> bool:
+def _never_sent(error: Exception) -> bool:
     """httpx-aiohttp 0.2.0 reports a connection cut in mid-answer (ServerDisconnectedError) as ConnectTimeout, so
     httpx's class cannot tell doubt from safety; the aiohttp error beneath it can.
     """
-    cause = error.__cause__
+    cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__
     if isinstance(cause, aiohttp.ClientError):
         return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
     return isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol)
@@ -103,18 +103,10 @@ def _object(content: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _name(error: httpx.HTTPError) -> str:
+def _name(error: Exception) -> str:
     return type(error.__cause__ or error).__name__
 
 
 def parse_retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header: a number, or an HTTP date. None if absent or senseless."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else None
+    return backoff.parse_retry_after(value, datetime.now(UTC))

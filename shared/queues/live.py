@@ -1,8 +1,9 @@
-"""Live news of jobs over Redis, so that a held poll answers at once. Without Redis the poll looks again by itself."""
+"""Live news over Redis, so that a held answer comes at once. Without Redis its holder looks again by itself."""
 
 import asyncio
 import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 import redis.asyncio as aioredis
 import redis.exceptions
@@ -27,7 +28,7 @@ async def _ended(task: asyncio.Task[None] | None) -> None:
 
 
 class News:
-    """Announces changed jobs. Losing an announcement only makes a held poll slower."""
+    """Announces what changed. Losing an announcement only makes a held answer slower."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = _client(redis_url)
@@ -39,9 +40,11 @@ class News:
         """Begin announcing; needs a running loop."""
         self._task = asyncio.create_task(self._announce(), name="news")
 
-    def tell(self, job_id: str) -> None:
-        """Announce soon that a job changed. Call after the commit. Never waits (Redis may be frozen), never raises."""
-        self._changed.add(job_id)
+    def tell(self, *names: str) -> None:
+        """Announce soon that something changed about these: a job or batch, and its tenant. Call after the commit.
+        Never waits (Redis may be frozen), never raises.
+        """
+        self._changed.add(" ".join(names))
         self._wanted.set()
 
     async def close(self) -> None:
@@ -57,18 +60,38 @@ class News:
             changed, self._changed = self._changed, set()
             with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
                 async with self._redis.pipeline(transaction=False) as pipeline:
-                    for job_id in changed:
-                        pipeline.publish(CHANNEL, job_id)
+                    for names in changed:
+                        pipeline.publish(CHANNEL, names)
                     await pipeline.execute()
 
 
+class Ear:
+    """Hears announcements of one name for as long as it is held (`Changes.listening`)."""
+
+    def __init__(self, changes: "Changes") -> None:
+        self._changes = changes
+        self.woken = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        """True as soon as a change was announced since the last call; False after `seconds`, or after one second
+        when Redis cannot be heard, so that the caller reads the database again.
+        """
+        try:
+            async with asyncio.timeout(seconds if self._changes.hearing else min(seconds, BLIND_SECONDS)):
+                await self.woken.wait()
+        except TimeoutError:
+            return False
+        self.woken.clear()
+        return True
+
+
 class Changes:
-    """Hears all announcements over one subscription and wakes whoever waits for a job."""
+    """Hears all announcements over one subscription and wakes whoever listens for a name in them."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = _client(redis_url)
-        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._hearing = False
+        self._ears: dict[str, set[Ear]] = defaultdict(set)
+        self.hearing = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -81,43 +104,40 @@ class Changes:
         self._task = None
         await self._redis.aclose()
 
-    async def wait(self, job_id: str, seconds: float) -> bool:
-        """True as soon as a change of the job is announced; False after `seconds`, or after one second when Redis
-        cannot be heard, so that the caller reads the database again.
-        """
-        woken = asyncio.Event()
-        self._waiters[job_id].add(woken)
+    @contextlib.contextmanager
+    def listening(self, name: str) -> Iterator[Ear]:
+        """An ear for one name. What is announced from here on is not missed, even between two waits."""
+        ear = Ear(self)
+        self._ears[name].add(ear)
         try:
-            async with asyncio.timeout(seconds if self._hearing else min(seconds, BLIND_SECONDS)):
-                await woken.wait()
-        except TimeoutError:
-            return False
-        else:
-            return True
+            yield ear
         finally:
-            self._forget(job_id, woken)
+            self._ears[name].discard(ear)
+            if not self._ears[name]:
+                del self._ears[name]
 
-    def _forget(self, job_id: str, woken: asyncio.Event) -> None:
-        self._waiters[job_id].discard(woken)
-        if not self._waiters[job_id]:
-            del self._waiters[job_id]
+    async def wait(self, name: str, seconds: float) -> bool:
+        """One wait of an ear of its own."""
+        with self.listening(name) as ear:
+            return await ear.wait(seconds)
 
     async def _listen(self) -> None:
         while True:
             try:
                 async with self._redis.pubsub() as subscription:
                     await subscription.subscribe(CHANNEL)
-                    self._hearing = True
+                    self.hearing = True
                     await self._hear(subscription)
             except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
                 _log.debug("changes_not_heard", error=type(error).__name__)
             finally:
-                self._hearing = False
+                self.hearing = False
             await asyncio.sleep(1)
 
     async def _hear(self, subscription: aioredis.client.PubSub) -> None:
         while True:
             message = await subscription.get_message(ignore_subscribe_messages=True, timeout=2.0)
             if message is not None:
-                for woken in self._waiters.get(message["data"].decode(), ()):
-                    woken.set()
+                for name in message["data"].decode().split():
+                    for ear in self._ears.get(name, ()):
+                        ear.woken.set()

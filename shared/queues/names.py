@@ -8,6 +8,7 @@ class Queue(StrEnum):
 
     JOBS = "jobs"
     POLLS = "polls"
+    DELIVERIES = "deliveries"
 
 
 class Task(StrEnum):
@@ -16,3 +17,4 @@ class Task(StrEnum):
     RUN_JOB = "jobs.run"
     POLL_DUE = "polls.due"
     CANARY = "canaries.sing"
+    DELIVER_DUE = "deliveries.due"

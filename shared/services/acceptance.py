@@ -7,6 +7,8 @@ from shared import errors, ids, metrics
 from shared.db import acceptance, engine
 from shared.db import jobs as job_rows
 from shared.domain import doubts, jobs, models, names, requests, requirements, routing, states
+from shared.outbound import downloads, targets
+from shared.services import receivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class NewRequest:
     idempotency_key: str | None = None
     fingerprint: str | None = None
     rerun_of: str | None = None
+    # The deployment's rules for `webhook_url`; without it the strictest hold.
+    guard: targets.Guard = targets.STRICTEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,15 @@ async def accept(
     """Store a job with its request and first event in ONE transaction and answer it. Commits.
 
     May be repeated with the same idempotency key: that answers the first job (promise P8). Raises
-    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, IdempotencyMismatchError; then
-    nothing is stored.
+    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenUrlError,
+    IdempotencyMismatchError; then nothing is stored.
     """
     _check_models(catalog, new)
     route = routing.decide(new.request, catalog, usable_providers)
     if not route.candidates:
         raise errors.NoEndpointsError(details=_funnel(route))
+    if new.request.webhook_url is not None:
+        await receivers.vet_url(new.guard, new.request.webhook_url, "webhook_url")
     job = _new_job(new, route, now)
     async with db.transaction() as connection:
         if new.idempotency_key is not None:
@@ -92,7 +98,13 @@ def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJo
         estimate_micros=route.dearest_micros(),
         request=requests.store(new.request),
         rerun_of=new.rerun_of,
+        webhook=_webhook(new.request),
     )
+
+
+def _webhook(request: requests.AnyRequest) -> jobs.Webhook | None:
+    url, named = request.webhook_url, request.webhook_events
+    return None if url is None else jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None)
 
 
 async def _replay(connection: engine.Connection, new: NewRequest, before: acceptance.Remembered) -> Receipt:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.db import attempts, claims, engine
+from shared.db import attempts, claims, deliveries, engine
 from shared.db import jobs as job_rows
 from shared.db import processes as process_rows
 from shared.domain import attempts as domain_attempts
@@ -67,6 +67,7 @@ async def leave(db: engine.Database, process_id: str) -> None:
     async with db.transaction() as connection:
         await process_rows.leave(connection, process_id)
         await claims.release_dead(connection)
+        await deliveries.release_dead(connection)
 
 
 async def rescue(db: engine.Database) -> list[str]:

@@ -30,7 +30,6 @@ async def complete(
     Raises LostClaimError; then nothing is recorded.
     """
     async with db.transaction() as connection:
-        await output_rows.insert_all(connection, stored)
         await attempts.note(connection, attempt.id, cost_micros=cost_micros)
         await attempts.drop_bodies(connection, job.id)
         spent = await _spent_micros(connection, job.id)
@@ -44,9 +43,9 @@ async def complete(
             progress=100,
             cost_micros=spent,
         )
-        await events.append(
-            connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {"outputs": len(stored)}
-        )
+        # After the fenced write: a ghost learns that its claim is lost, not that its outputs are there already.
+        await output_rows.insert_all(connection, stored)
+        await events.append(connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
     metrics.job_ended(ended)
     metrics.outputs_stored(job.kind, stored)
     metrics.attempt_paid(attempt, cost_micros)
@@ -78,8 +77,7 @@ async def end(
             billed=ending.billed,
             cost_micros=spent,
         )
-        data = {"code": ending.error_code, "message": ending.error_message, "billed": ending.billed}
-        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, data)
+        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, {})
     metrics.job_ended(ended)
     return ended
 

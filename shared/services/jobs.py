@@ -12,8 +12,12 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
+from shared.outbound import targets
 from shared.services import acceptance, metrics
 from shared.storage import objects, troubles
+
+# A job has a handful; only one that asked to be told of progress has more.
+SHOWN_EVENTS = 200
 
 _log = logs.get(__name__)
 
@@ -44,7 +48,7 @@ async def get(db: engine.Database, tenant_id: str, job_id: str, *, with_request:
 async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:
     """What happened to the job, in order; nothing for what the tenant does not have."""
     async with db.transaction() as connection:
-        return await event_rows.of_job(connection, tenant_id, job_id)
+        return await event_rows.of_subject(connection, tenant_id, job_id, 0, SHOWN_EVENTS)
 
 
 async def prompts(db: engine.Database, tenant_id: str, job_ids: Sequence[str], characters: int) -> dict[str, str]:
@@ -107,6 +111,7 @@ async def rerun(
         fingerprint=wish.fingerprint,
         default_deadline_seconds=wish.default_deadline_seconds,
         rerun_of=job.id,
+        guard=wish.guard,
     )
     return await acceptance.accept(db, catalog, usable_providers, ask, now)
 
@@ -120,6 +125,7 @@ class Rerun:
     idempotency_key: str | None
     fingerprint: str | None
     default_deadline_seconds: int
+    guard: targets.Guard
 
 
 async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -175,7 +181,5 @@ async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -
     cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
     if cancelled is None:
         return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
-    await event_rows.append(
-        connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {"billed": states.Billed.NO}
-    )
+    await event_rows.append(connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {})
     return cancelled

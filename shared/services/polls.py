@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.db import attempts, claims, engine, polls
+from shared.db import attempts, claims, engine, events, polls
 from shared.domain import attempts as domain_attempts
 from shared.domain import jobs
+
+# A job tells of its progress no more often than this.
+PROGRESS_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,12 @@ async def take(db: engine.Database, owner: str, now: datetime, limit: int) -> li
     return [DuePoll(job, by_id[job.attempt_id], tuple(overdue.get(job.id, ()))) for job in taken if job.attempt_id]
 
 
-async def give_back(db: engine.Database, owner: str, running: list[polls.Progress]) -> list[str]:
-    """Write back the polls that found their job still running, in bulk; answers which jobs' progress changed.
-    Commits. Jobs claimed by someone else since are left alone.
+async def give_back(db: engine.Database, owner: str, running: list[polls.Progress], now: datetime) -> list[str]:
+    """Write back the polls that found their job still running, in bulk; answers which jobs' progress changed, and
+    makes a `job.progress` event of it where somebody wants one. Commits. Jobs claimed by someone else since are left
+    alone.
     """
     async with db.transaction() as connection:
-        return await polls.give_back(connection, owner, running)
+        changed = await polls.give_back(connection, owner, running)
+        await events.note_progress(connection, changed, now, PROGRESS_PAUSE_SECONDS)
+        return changed

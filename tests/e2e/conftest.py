@@ -1,7 +1,7 @@
 """The whole stack, once a session, reached through its public URLs only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 
 import pytest
@@ -38,5 +38,5 @@ async def end_of(api: client.Client, job_id: str) -> client.Json:
 
 
 @pytest.fixture(name="finish", scope="session")
-def finisher(api: client.Client) -> Callable[[str, client.Json], Awaitable[client.Json]]:
+def finisher(api: client.Client) -> Callable[[str, client.Json], Coroutine[None, None, client.Json]]:
     return lambda kind, body: finish(api, kind, body)

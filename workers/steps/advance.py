@@ -17,14 +17,15 @@ async def run(at: context.Context, job_id: str) -> None:
     """Claim the job, do its step, and go on while it is due and ours to take. May be repeated at any time."""
     structlog.contextvars.bind_contextvars(job_id=job_id)
     try:
-        while not at.stopping.is_set():
+        # Whoever claims without a lease loses the claim to the next sweep.
+        while at.lease.holds() and not at.stopping.is_set():
             claim = await claims.claim(at.db, job_id, at.process_id, clock.now())
             if claim is None:
                 return
             failpoints.reach(failpoints.Failpoint.CLAIMED)
             with at.hand.holding({job_id: claim.job.fence}):
                 await step(at, claim)
-            at.news.tell(job_id)
+            at.news.tell(job_id, claim.job.tenant_id)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError) as error:
         # Somebody else has the job now; whatever we learned is theirs to learn again.
         _log.warning("claim_lost", error=type(error).__name__)

@@ -21,19 +21,21 @@ _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 async def poll_due(at: context.Context) -> int:
     """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
+    if not at.lease.holds():
+        return 0
     due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
     failpoints.reach(failpoints.Failpoint.CLAIMED)
     with at.hand.holding({item.job.id: item.job.fence for item in due}):
         found = await asyncio.gather(*(_poll(at, item) for item in due), return_exceptions=True)
         running = [item for item in found if isinstance(item, poll_rows.Progress)]
-        changed = await polls.give_back(at.db, at.process_id, running)
+        changed = await polls.give_back(at.db, at.process_id, running, clock.now())
     for item in found:
         if isinstance(item, BaseException):
             # Its claim is not in hand any more, so the next heartbeats give it back.
             _log.error("poll_broke", error=type(item).__name__, exc_info=item)
-    ended = [item.job.id for item, outcome in zip(due, found, strict=True) if outcome is None]
-    for job_id in (*changed, *ended):
-        at.news.tell(job_id)
+    for polled, outcome in zip(due, found, strict=True):
+        if outcome is None or polled.job.id in changed:
+            at.news.tell(polled.job.id, polled.job.tenant_id)
     if due:
         at.hints.give()
     return len(due)

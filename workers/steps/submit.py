@@ -1,17 +1,21 @@
 """Asking a provider: write it down, send it, write down what came of it (DESIGN, life of a job, 3)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from shared import clock, failpoints, logs
-from shared.db import claims as claim_rows
 from shared.domain import asks, attempts, backoff, faults, jobs, planning, routing, states
+from shared.outbound import clients
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, completion
 from workers import context
 from workers.steps import settle
+
+# How long after `sent_at` an ask may leave. With the time it travels it must stay below LOOKUP_GRACE_SECONDS.
+SEND_SECONDS = 2.0
+_CALLERS_OWN = frozenset({faults.FaultKind.INVALID_INPUT, faults.FaultKind.CONTENT_POLICY})
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -49,19 +53,23 @@ async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Cand
     attempt = await attempt_services.begin(at.db, claim.job, candidate, 0, number, clock.now())
     failpoints.reach(failpoints.Failpoint.ATTEMPT_COMMITTED)
     attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    if number == 1:
+        at.news.tell(claim.job.id, claim.job.tenant_id)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     await send(at, claim, attempt)
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
     """Send one ask whose `sent_at` is committed, and write down the outcome. No session is open meanwhile.
-    Raises LostClaimError when the process's lease ran out meanwhile: frozen since the commit, it must not send what
-    its successor has settled.
+    Frozen since the commit, a process must not send what its successor has settled: then nothing is sent, and
+    LostClaimError is raised if the job is another's now.
     """
-    if not at.lease.holds():
-        raise claim_rows.LostClaimError(claim.job.id)
+    if not at.lease.holds() or clock.now() >= _leave_by(attempt):
+        await _give_back_unsent(at, claim, attempt)
+        return
     adapter = at.adapter(attempt.provider, attempt.credential)
-    outcome = await adapter.submit(_ask_of(at, claim, attempt))
+    with clients.leaving_by(_leave_by(attempt)):
+        outcome = await adapter.submit(_ask_of(at, claim, attempt))
     _log.info("asked", attempt=attempt.number, endpoint=attempt.endpoint, outcome=type(outcome).__name__)
     failpoints.reach(failpoints.Failpoint.ANSWER_READ)
     await record(at, claim, attempt, outcome)
@@ -85,12 +93,40 @@ async def record(
             await attempt_services.ended_badly(
                 at.db, claim.job, attempt, status.FAILED, outcome.fault, now, outcome.cost_micros
             )
+        case base.Refused() | base.NotSent() if not _is_conclusive(attempt, outcome.fault):
+            await settle.after_silence(at, claim, attempt, f"An answer was lost, and then: {outcome.fault.message}")
         case base.Refused():
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.REFUSED, outcome.fault, now)
         case base.NotSent():
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.NOT_SENT, outcome.fault, now)
         case base.Unknown():
             await settle.after_silence(at, claim, attempt, outcome.message)
+
+
+async def _give_back_unsent(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
+    """We, or Postgres, stood still for too long. It is no failure of the provider, so it has no fault. Of a repeat
+    under the same key nothing new is known.
+    """
+    if attempt.ask_count > 1:
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now())
+        return
+    await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, None, clock.now())
+
+
+def _leave_by(attempt: attempts.Attempt) -> datetime:
+    """A process that is frozen here loses its claim, and its successor looks the attempt up: an ask that left after
+    that would be paid for and forgotten. A repeat under the same key can do no harm, whenever it leaves.
+    """
+    if attempt.ask_count > 1 or attempt.sent_at is None:
+        return clock.now() + timedelta(seconds=SEND_SECONDS)
+    return attempt.sent_at + timedelta(seconds=SEND_SECONDS)
+
+
+def _is_conclusive(attempt: attempts.Attempt, fault: faults.Fault) -> bool:
+    """Whether "no" means that the provider has nothing of this attempt. When an earlier ask under the same key may
+    have been accepted, a provider that is away or busy has said nothing about that one.
+    """
+    return attempt.ask_count <= 1 or fault.kind in _CALLERS_OWN
 
 
 def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> base.Ask:

@@ -1,5 +1,33 @@
 """Tables as SQLAlchemy Core knows them; migrations make them. Importing this package loads all of them."""
 
-from shared.db.tables import attempts, canaries, events, idempotency, jobs, metadata, outputs, processes, tenants
+from shared.db.tables import (
+    attempts,
+    canaries,
+    deliveries,
+    events,
+    idempotency,
+    jobs,
+    metadata,
+    outputs,
+    processes,
+    receivers,
+    signing,
+    tenants,
+    tries,
+)
 
-__all__ = ["attempts", "canaries", "events", "idempotency", "jobs", "metadata", "outputs", "processes", "tenants"]
+__all__ = [
+    "attempts",
+    "canaries",
+    "deliveries",
+    "events",
+    "idempotency",
+    "jobs",
+    "metadata",
+    "outputs",
+    "processes",
+    "receivers",
+    "signing",
+    "tenants",
+    "tries",
+]

@@ -1,7 +1,6 @@
-"""Facts that happened to jobs, in the order they happened to each."""
+"""Facts that happened to jobs, batches and receivers, in the order they happened to each."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from shared.db.tables import metadata
 
@@ -10,12 +9,16 @@ events = sa.Table(
     metadata.metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("tenant_id", sa.Text, nullable=False),
-    sa.Column("job_id", sa.Text, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    # A job, a batch, a receiver or a tenant: the prefix says which. No foreign key: events outlive their subject.
+    sa.Column("subject_id", sa.Text, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("created_at", metadata.Moment, nullable=False),
-    sa.Column("data", pg.JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
-    sa.UniqueConstraint("job_id", "sequence", name="uq_events_job_sequence"),
+    # What is sent, byte for byte; text and not JSONB, which would put the keys in another order.
+    sa.Column("body", sa.Text, nullable=False),
+    # Ids of racing transactions are not in the order of their commits; a follower goes by this (db/events.py).
+    sa.Column("xact", sa.BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text)::bigint")),
+    sa.UniqueConstraint("subject_id", "sequence", name="uq_events_subject_sequence"),
 )
 
-sa.Index("ix_events_tenant", events.c.tenant_id, events.c.id)
+sa.Index("ix_events_feed", events.c.tenant_id, events.c.xact, events.c.id)

@@ -43,6 +43,10 @@ jobs = sa.Table(
     sa.Column("metadata", pg.JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
     sa.Column("deleted_at", metadata.Moment),
     sa.Column("rerun_of", sa.Text),
+    # Where this job's own events go, besides the tenant's receivers.
+    sa.Column("webhook_url", sa.Text),
+    sa.Column("webhook_events", pg.ARRAY(sa.Text)),
+    sa.Column("webhook_receiver_id", sa.Text),
 )
 
 sa.Index("ix_jobs_tenant_created", jobs.c.tenant_id, jobs.c.id.desc())

@@ -10,4 +10,6 @@ tenants = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("created_at", metadata.Moment, nullable=False, server_default=sa.func.now()),
+    # Counts the events that are about the tenant itself.
+    sa.Column("sequence", sa.Integer, nullable=False, server_default="0"),
 )

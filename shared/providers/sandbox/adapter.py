@@ -121,7 +121,8 @@ def _submit_outcome(reply: http.Reply) -> base.SubmitOutcome:
     body = reply.json
     if body is None:
         return base.Unknown(f"Status {reply.status} with a body that is not JSON.")
-    if body.get("error"):
+    # A finished generation that failed carries an error, too; but it has an id, and maybe a price.
+    if body.get("error") and not body.get("id"):
         return base.Refused(_fault(reply.status, body, reply.retry_after_seconds))
     if reply.status == 202 and body.get("id"):
         return base.Accepted(str(body["id"]))

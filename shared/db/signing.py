@@ -1,0 +1,55 @@
+"""Signing keys as rows. An owner has one current key, and may have some that still sign for a while."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from shared.db import deliveries, engine, rows
+from shared.db.tables import signing as tables
+from shared.domain import signing
+
+_K = tables.signing_keys
+
+
+async def insert(connection: engine.Connection, key: signing.SigningKey) -> bool:
+    """Make it the owner's current key; False if there is one (another process was faster)."""
+    made = await connection.execute(
+        pg.insert(_K)
+        .values({field: getattr(key, field) for field in _K.c.keys()})  # noqa: SIM118 - a column collection, no dict
+        .on_conflict_do_nothing()
+        .returning(_K.c.id)
+    )
+    return made.one_or_none() is not None
+
+
+async def of_owners(
+    connection: engine.Connection, owner_ids: Collection[str], now: datetime
+) -> dict[str, list[signing.SigningKey]]:
+    """The keys that sign for these owners now, the current one first."""
+    found = await connection.execute(
+        sa.select(_K)
+        .where(
+            _K.c.owner_id == deliveries.any_of(list(owner_ids)),
+            sa.or_(_K.c.expires_at.is_(None), _K.c.expires_at > now),
+        )
+        .order_by(_K.c.expires_at.desc().nulls_first())
+    )
+    by_owner: dict[str, list[signing.SigningKey]] = {}
+    for row in found:
+        by_owner.setdefault(row.owner_id, []).append(rows.signing_key(row))
+    return by_owner
+
+
+async def retire(connection: engine.Connection, owner_id: str, expires_at: datetime, now: datetime) -> None:
+    """Let the current key sign until then, and forget those whose time is over."""
+    await connection.execute(sa.delete(_K).where(_K.c.owner_id == owner_id, _K.c.expires_at <= now))
+    await connection.execute(
+        sa.update(_K).where(_K.c.owner_id == owner_id, _K.c.expires_at.is_(None)).values(expires_at=expires_at)
+    )
+
+
+async def delete(connection: engine.Connection, owner_id: str) -> None:
+    """Forget all keys of an owner that is deleted."""
+    await connection.execute(sa.delete(_K).where(_K.c.owner_id == owner_id))

@@ -1,0 +1,118 @@
+"""Events for those who cannot receive: one feed a tenant, and the course of one job or batch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared import errors, ids
+from shared.db import engine
+from shared.db import events as rows
+from shared.db import jobs as job_rows
+from shared.domain import events, states
+
+PAGE = 200
+# However many follow, so many of them read at a time: the pool is for the other requests.
+READERS = 3
+# A comment goes out at least so often, which keeps proxies from cutting the line.
+HEARTBEAT_SECONDS = 15.0
+# How long an announcement may be trusted to come to a held feed.
+RECHECK_SECONDS = 5.0
+
+
+class Ear(Protocol):
+    """Hears announcements about one name, from before it is asked."""
+
+    async def wait(self, seconds: float) -> bool:
+        """True as soon as one is heard, False when the time is over or nothing can be heard."""
+        ...
+
+
+class Announcements(Protocol):
+    """Where changes are announced. Announcements may be lost; they are hints."""
+
+    def listening(self, name: str) -> AbstractContextManager[Ear]:
+        """An ear for the time of the block."""
+        ...
+
+
+class Follower:
+    """Reads for all who follow events on this process. One a process."""
+
+    def __init__(self, db: engine.Database, announcements: Announcements, stopping: asyncio.Event) -> None:
+        self._db = db
+        self._announcements = announcements
+        self._stopping = stopping
+        self._readers = asyncio.Semaphore(READERS)
+
+    async def feed(
+        self, tenant_id: str, cursor: str | None, types: frozenset[str], limit: int, wait_seconds: float
+    ) -> events.EventPage:
+        """The tenant's events after `cursor`; if there are none, waits for one up to `wait_seconds`. Raises GoneError
+        for a cursor that is not there any more.
+        """
+        deadline = asyncio.get_running_loop().time() + wait_seconds
+        with self._announcements.listening(tenant_id) as ear:
+            while True:
+                found = await self._page(tenant_id, cursor, types, limit)
+                remaining = deadline - asyncio.get_running_loop().time()
+                if found.events or remaining <= 0 or self._stopping.is_set():
+                    return found
+                await self._hears(ear, min(remaining, RECHECK_SECONDS))
+
+    async def _page(self, tenant_id: str, cursor: str | None, types: frozenset[str], limit: int) -> events.EventPage:
+        async with self._readers, self._db.transaction() as connection:
+            found = await rows.after(connection, tenant_id, cursor, types, limit + 1)
+        if found is None:
+            raise errors.GoneError("The event named by `after` is no longer kept; begin again without it.")
+        shown = tuple(found[:limit])
+        return events.EventPage(shown, len(found) > limit, shown[-1].id if shown else cursor)
+
+    async def start_of(self, tenant_id: str, job_id: str, last_event_id: str | None) -> int | None:
+        """After which sequence to go on with a job's events; None when it is over and everything was read. Raises
+        NotFoundError. An unknown last event begins at the start: rather twice than never.
+        """
+        async with self._db.transaction() as connection:
+            known = ids.is_valid(ids.Prefix.JOB, job_id)
+            job = await job_rows.get(connection, tenant_id, job_id) if known else None
+            if job is None:
+                raise errors.NotFoundError
+            last = await rows.get(connection, tenant_id, last_event_id) if last_event_id else None
+        after = last.sequence if last is not None and last.subject_id == job_id else 0
+        return None if job.status in states.TERMINAL and after >= job.sequence else after
+
+    async def follow(
+        self, tenant_id: str, subject_id: str, after_sequence: int, ends: frozenset[events.EventType]
+    ) -> AsyncIterator[events.Event | None]:
+        """A subject's events as they happen, None when there was none for a while, until one of `ends` or the end of
+        the process. Holds no database session between.
+        """
+        with self._announcements.listening(subject_id) as ear:
+            while not self._stopping.is_set():
+                async with self._readers, self._db.transaction() as connection:
+                    found = await rows.of_subject(connection, tenant_id, subject_id, after_sequence, PAGE)
+                for event in found:
+                    yield event
+                    after_sequence = event.sequence
+                    if event.type in ends:
+                        return
+                if len(found) < PAGE and not await self._hears(ear, HEARTBEAT_SECONDS):
+                    yield None
+
+    async def _hears(self, ear: Ear, seconds: float) -> bool:
+        """Wait for an announcement or the end of the process."""
+        listening = asyncio.create_task(ear.wait(seconds))
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({listening, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return listening.done() and listening.result()
+        finally:
+            listening.cancel()
+            stop.cancel()
+
+
+async def forget_old(db: engine.Database, now: datetime, retention_seconds: int, limit: int) -> int:
+    """Delete up to `limit` events older than that, with the log of their deliveries; answers how many. Commits."""
+    async with db.transaction() as connection:
+        return await rows.forget_before(connection, now - timedelta(seconds=retention_seconds), limit)
