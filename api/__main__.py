@@ -12,6 +12,7 @@ import typer
 import uvicorn
 
 from api import app as application
+from api import parts
 from shared import logs, settings
 from shared.catalog import files
 
@@ -20,23 +21,28 @@ GRACE_SECONDS = 20
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which also wakes the held answers when it is asked to stop."""
+    """uvicorn, which also wakes the held answers when it is asked to stop, and reads the catalog again on SIGHUP."""
 
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, given: parts.Parts) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self._given = given
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override] # sockets only pass
         """Remember the loop: a signal handler may not touch an event by itself."""
         self._loop = asyncio.get_running_loop()
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload_catalog)
         await super().startup(sockets)  # type: ignore[arg-type] # see above
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop taking requests, finish those that run."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._loop.call_soon_threadsafe(self._given.stopping.set)
         super().handle_exit(sig, frame)
+
+    def _reload_catalog(self) -> None:
+        if self._loop is not None:
+            self._loop.run_in_executor(None, self._given.reload_catalog)
 
 
 def main(
@@ -59,7 +65,7 @@ def main(
     # uvicorn raises the signal again after a clean end; whoever runs us wants to see 0.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        Server(config, app.state.parts.stopping).run()
+        Server(config, app.state.parts).run()
 
 
 def _application(configured: settings.Settings) -> fastapi.FastAPI:

@@ -10,8 +10,23 @@ from fastapi import routing
 
 from api import errors, middleware, parts
 from api.dashboard import routers as pages
-from api.native import deliveries, events, images, jobs, models, outputs, receivers, signing, texts, videos
-from api.operations import health, metrics
+from api.native import (
+    catalog,
+    deliveries,
+    endpoints,
+    estimates,
+    events,
+    images,
+    jobs,
+    models,
+    outputs,
+    receivers,
+    routes,
+    signing,
+    texts,
+    videos,
+)
+from api.operations import callbacks, health, metrics
 from shared import settings
 
 ROUTERS = (
@@ -20,7 +35,12 @@ ROUTERS = (
     texts.router,
     jobs.router,
     outputs.router,
+    # Before the models: their ids may hold slashes.
+    endpoints.router,
     models.router,
+    estimates.router,
+    routes.router,
+    catalog.router,
     receivers.router,
     signing.router,
     deliveries.router,
@@ -28,6 +48,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     *pages.ALL,
+    callbacks.router,
 )
 
 DESCRIPTION = """\

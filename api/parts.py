@@ -16,7 +16,7 @@ from shared.domain import models
 from shared.outbound import targets
 from shared.providers import registry
 from shared.queues import hints, live
-from shared.services import events, health, metrics, signing
+from shared.services import callbacks, catalog, endpoints, events, health, metrics, signing
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
 
@@ -41,6 +41,8 @@ class Parts:
     guard: targets.Guard
     keyring: signing.Keyring
     followers: events.Follower
+    watch: endpoints.Watch
+    callbacks: callbacks.Signer
     # Set when the process is asked to stop: held answers are given at once.
     stopping: asyncio.Event
 
@@ -62,11 +64,16 @@ class Parts:
         self.changes.start()
         self.news.start()
         self.hints.start()
+        self.watch.start()
+
+    def reload_catalog(self) -> None:
+        """Read the catalog again; a bad one is logged and the old one serves on. Blocks; never raises."""
+        catalog.reload(self.catalogs)
 
     async def close(self) -> None:
         """Let go of everything. May be repeated."""
         self.stopping.set()
-        for close in (self.changes.close, self.news.close, self.hints.close, self.db.close):
+        for close in (self.changes.close, self.news.close, self.hints.close, self.watch.close, self.db.close):
             # A server that is away, or a client that loses a cancellation, must not hold up our end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -85,12 +92,14 @@ def build(configured: settings.Settings) -> Parts:
     gauge_registry = prometheus_client.CollectorRegistry()
     gauge_registry.register(gauges)
     changes, stopping = live.Changes(redis_url), asyncio.Event()
+    catalogs = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     return Parts(
         settings=configured,
         keys=auth.Keys(configured.admin_key.get_secret_value()),
         db=db,
         store=store,
-        catalogs=shelf.Shelf(configured.catalog_path, registry.ADAPTERS),
+        catalogs=catalogs,
         changes=changes,
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
@@ -105,6 +114,8 @@ def build(configured: settings.Settings) -> Parts:
         ),
         keyring=signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value())),
         followers=events.Follower(db, changes, stopping),
+        watch=endpoints.Watch(db, keys, lambda: catalog.reload(catalogs)),
+        callbacks=callbacks.signer(configured),
         stopping=stopping,
     )
 

@@ -31,6 +31,7 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     FORBIDDEN_URL = "forbidden_url"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    INVALID_CATALOG = "invalid_catalog"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -180,6 +181,13 @@ class IdempotencyMismatchError(GenqueueError):
     """This Idempotency-Key was used with another body; use a new key for a new request."""
 
     code = Code.IDEMPOTENCY_MISMATCH
+    status = 422
+
+
+class InvalidCatalogError(GenqueueError):
+    """The catalog's files cannot be used, and the old catalog goes on serving; `details.faults` says what to mend."""
+
+    code = Code.INVALID_CATALOG
     status = 422
 
 

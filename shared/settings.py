@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     provider_keys: dict[str, list[SecretStr]] = Field(
         default_factory=dict, description="JSON: the keys by provider name, one or several each."
     )
+    callbacks: Literal["auto", "always", "never"] = Field(
+        "auto", description="Let providers call us back at the public URL; auto: unless that is this machine's own."
+    )
     sandbox_url: str = Field("http://127.0.0.1:8090", description="Where the sandbox provider listens.")
     allowed_networks: list[str] = Field(
         default_factory=list, description="JSON: private networks (CIDR) that outbound requests may reach."

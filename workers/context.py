@@ -1,16 +1,18 @@
 """What every task of a worker process needs, made once."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared import ids, settings
 from shared.catalog import shelf
 from shared.db import engine
-from shared.domain import receivers
+from shared.domain import models, receivers
 from shared.outbound import clients, downloads, posts, targets
 from shared.providers import absent, base, measured, registry
 from shared.queues import hints, live
-from shared.services import signing
+from shared.services import callbacks, capacity, endpoints, signing
+from shared.services import catalog as catalog_services
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
 from workers import courier, hand, lease
@@ -32,6 +34,9 @@ class Context:
     courier: courier.Courier
     hand: hand.Hand
     lease: lease.Lease
+    watch: endpoints.Watch
+    capacity: capacity.Capacity
+    callbacks: callbacks.Signer
     stopping: asyncio.Event
 
     def adapter(self, provider: str, credential: int) -> base.Adapter:
@@ -50,12 +55,20 @@ class Context:
         """The providers this deployment has keys for."""
         return registry.usable(self.shelf.current, frozenset(self.settings.provider_keys))
 
+    def reload_catalog(self) -> None:
+        """Read the catalog again; a bad one is logged and the old one serves on. Blocks; never raises."""
+        catalog_services.reload(self.shelf, self._trust)
+
+    def _trust(self, catalog: models.Catalog) -> None:
+        self.downloader.trust(_origins(catalog, provider_urls(self.settings)))
+
 
 def open_context(configured: settings.Settings) -> Context:
     """Build the adapters; needs a running loop. Raises CatalogError for a catalog that cannot be read."""
     url = configured.database_url.get_secret_value()
+    redis_url = configured.redis_url.get_secret_value()
     catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
-    urls = {"sandbox": configured.sandbox_url} | configured.provider_urls
+    urls = provider_urls(configured)
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     guard = targets.configured_guard(
         configured.allowed_networks,
@@ -72,23 +85,32 @@ def open_context(configured: settings.Settings) -> Context:
         store=objects.Objects(bucket.location_of(configured)),
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
-        downloader=downloads.Downloader(
-            frozenset(
-                downloads.origin(registry.base_url(provider, urls)) for provider in catalog.current.providers.values()
-            ),
-            guard,
-        ),
+        downloader=downloads.Downloader(_origins(catalog.current, urls), guard),
         hints=hints.Hints(url),
-        news=live.News(configured.redis_url.get_secret_value()),
+        news=live.News(redis_url),
         courier=_courier(configured, db, guard, process_id),
         hand=hand.Hand(),
         lease=lease.Lease(configured.lease_seconds),
+        watch=endpoints.Watch(db, keys, lambda: opened.reload_catalog()),  # noqa: PLW0108 - it is made here
+        capacity=capacity.Capacity(db, redis_url),
+        callbacks=callbacks.signer(configured),
         stopping=asyncio.Event(),
     )
     opened.hints.start()
     opened.news.start()
     opened.courier.start()
+    opened.watch.start()
     return opened
+
+
+def provider_urls(configured: settings.Settings) -> dict[str, str]:
+    """Base URLs by provider or adapter, over those in the catalog."""
+    return {"sandbox": configured.sandbox_url} | configured.provider_urls
+
+
+def _origins(catalog: models.Catalog, urls: Mapping[str, str]) -> frozenset[str]:
+    """Where the operator's own providers are: results may be fetched there whatever the address."""
+    return frozenset(downloads.origin(registry.base_url(provider, urls)) for provider in catalog.providers.values())
 
 
 def _courier(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from datetime import timedelta
 
@@ -45,6 +46,10 @@ class Process:
             self._context = None
             self.loop.stop()
 
+    def reload_catalog(self) -> None:
+        """Read the catalog again, soon; a bad one is logged and the old one serves on. Never waits."""
+        threading.Thread(target=self.at.reload_catalog, name="catalog", daemon=True).start()
+
     async def _open(self) -> None:
         self._context = context.open_context(self._settings)
         with contextlib.suppress(Exception):  # Postgres may be away: the heart keeps trying
@@ -59,6 +64,8 @@ class Process:
             await claims.leave(opened.db, opened.process_id)
         await opened.hints.close()
         await opened.news.close()
+        await opened.watch.close()
+        await opened.capacity.close()
         await opened.downloader.close()
         await opened.db.close()
         opened.store.close()

@@ -147,6 +147,8 @@ async def _run_until_told(configured: settings.Settings) -> None:
     task = asyncio.create_task(Relay(configured).run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    # The signal to read the catalog again goes to all processes; the relay knows no models.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: _log.info("hangup_ignored"))
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import fastapi
 
-from api import auth, parts
+from api import auth, idempotency, parts
 from api.dashboard import filters, pages, snippets, timelines
+from api.native import jobs as job_routes
 from api.native import outputs as output_routes
 from shared import clock, errors
 from shared.domain import outputs, states
@@ -120,24 +121,15 @@ async def act(job_id: str, action: str, caller: auth.Authenticated, given: parts
 
 
 async def _cancel(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
-    view = await jobs.request_cancel(given.db, caller.tenant_id, job_id, clock.now())
-    given.hints.give()
-    given.news.tell(job_id)
-    return view.job.id
+    return (await job_routes.cancel_job(job_id, caller, given, fastapi.Response())).id
 
 
 async def _rerun(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
-    wish = jobs.Rerun(
-        caller.tenant_id, job_id, None, None, given.settings.default_deadline_seconds, given.guard
-    )
-    catalog = given.catalog
-    receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
-    given.hints.give()
-    return receipt.job.id
+    return (await job_routes.rerun_job(job_id, caller, idempotency.Key(None, None), given, fastapi.Response())).id
 
 
 async def _delete(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
-    return (await jobs.delete(given.db, given.store, caller.tenant_id, job_id, clock.now())).job.id
+    return (await job_routes.delete_job(job_id, caller, given)).id
 
 
 _ACTIONS: dict[str, Callable[[parts.Parts, auth.Caller, str], Awaitable[str]]] = {

@@ -5,7 +5,7 @@ import fastapi
 from api import auth, parts
 from api.dashboard import pages
 from shared.domain import states
-from shared.services import models
+from shared.services import models, offers
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -21,9 +21,22 @@ async def list_models(
     words = search.lower().split()
     found = [
         view
-        for view in models.list_all(catalog, usable, wanted)
+        for view in models.list_all(catalog, usable, models.Wanted(kind=wanted))
         if all(word in f"{view.model.id} {view.model.name} {view.model.description}".lower() for word in words)
     ]
     return pages.show(
-        request, "models.html", found=found, usable=usable, kinds=list(states.Kind), kind=kind, search=search
+        request,
+        "models.html",
+        offers=_offers(given, found),
+        found=found,
+        usable=usable,
+        kinds=list(states.Kind),
+        kind=kind,
+        search=search,
     )
+
+
+def _offers(given: parts.Parts, found: list[models.ModelView]) -> dict[str, list[offers.OfferView]]:
+    catalog, snapshot = given.catalog, given.watch.current
+    usable = given.usable_providers(catalog)
+    return {view.model.id: offers.of_model(catalog, usable, snapshot, view.model.id) for view in found}

@@ -7,11 +7,12 @@ from typing import Any
 import fastapi
 import orjson
 
-from api import auth, parts
+from api import auth, idempotency, parts
 from api.dashboard import forms, pages, snippets
-from shared import clock, errors
+from api.native import submissions as submission_routes
+from shared import errors
 from shared.domain import models, requests, states
-from shared.services import acceptance, jobs, quotes
+from shared.services import estimates, jobs
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -72,19 +73,23 @@ async def price(request: fastapi.Request, _caller: auth.Authenticated, given: pa
     """What the form as it stands would cost, and the same as code. A fault is told, not raised: one is still typing."""
     fields = await request.form()
     kind = _kind(fields)
-    catalog = given.catalog
     body: dict[str, Any] = {}
-    shown: list[tuple[str, quotes.Quote | None, errors.GenqueueError | None]] = []
+    shown: list[tuple[str, estimates.Estimate | None, errors.GenqueueError | None]] = []
     for slug in forms.compared(fields):
         try:
             body = body or forms.body(fields)
             asked = forms.parse(kind, _with_prompt(body | {"model": slug}))
-            shown.append((slug, quotes.quote(catalog, given.usable_providers(catalog), kind, asked), None))
+            shown.append((slug, _estimate(given, kind, asked), None))
         except errors.GenqueueError as error:
             shown.append((slug, None, error))
     public_url = given.settings.public_url.rstrip("/")
     curl, python = snippets.curl(public_url, kind, body), snippets.python(public_url, kind, body)
     return pages.show(request, "price.html", shown=shown, curl=curl, python=python)
+
+
+def _estimate(given: parts.Parts, kind: states.Kind, asked: requests.AnyRequest) -> estimates.Estimate:
+    catalog = given.catalog
+    return estimates.estimate(catalog, given.usable_providers(catalog), given.watch.current, kind, asked)
 
 
 def _with_prompt(body: dict[str, Any]) -> dict[str, Any]:
@@ -103,13 +108,12 @@ async def submit(request: fastapi.Request, caller: auth.Authenticated, given: pa
         # All are checked before the first is stored.
         asked = [forms.parse(kind, body | {"model": slug}) for slug in slugs]
         for one in asked:
-            quotes.quote(given.catalog, given.usable_providers(given.catalog), kind, one)
+            _estimate(given, kind, one)
         made = [
             await _accept(given, caller, kind, one, f"{fields.get('nonce')}-{place}") for place, one in enumerate(asked)
         ]
     except errors.GenqueueError as error:
         return _form(request, given, kind, str(fields.get("model")), forms.typed(fields), error)
-    given.hints.give()
     if len(made) == 1:
         return pages.go(f"/jobs/{made[0]}")
     return pages.go("/compare?" + "&".join(f"job={job_id}" for job_id in made))
@@ -119,19 +123,10 @@ async def _accept(
     given: parts.Parts, caller: auth.Caller, kind: states.Kind, asked: requests.AnyRequest, nonce: str
 ) -> str:
     """The form's nonce is its Idempotency-Key: a button pressed twice makes one job."""
-    catalog = given.catalog
     canonical = orjson.dumps(asked.model_dump(mode="json", by_alias=True), option=orjson.OPT_SORT_KEYS)
-    new = acceptance.NewRequest(
-        tenant_id=caller.tenant_id,
-        kind=kind,
-        request=asked,
-        default_deadline_seconds=given.settings.default_deadline_seconds,
-        guard=given.guard,
-        idempotency_key=f"dashboard-{nonce}"[:200],
-        fingerprint=hashlib.sha256(canonical).hexdigest(),
-    )
-    receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
-    return receipt.job.id
+    key = idempotency.Key(f"dashboard-{nonce}"[:200], hashlib.sha256(canonical).hexdigest())
+    receipt = await submission_routes.submit(given, caller, kind, asked, key, fastapi.Response())
+    return receipt.id
 
 
 def _kind(fields: forms.Fields) -> states.Kind:

@@ -1,22 +1,18 @@
 """Jobs as callers see them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any, TypeAlias
 
 import pydantic
 
 from api import parts
-from api.native import examples
+from api.native import decisions, examples, money
 from shared.domain import attempts, faults, jobs, outputs, states
 from shared.services import jobs as job_services
 
-Usd = Annotated[str, pydantic.Field(description="US dollars, exact", examples=["0.050000"])]
-Micros = Annotated[int, pydantic.Field(description="The same in millionths of a dollar", examples=[50000])]
-
-
-def usd(micros: int) -> str:
-    """Micro-dollars as a decimal string, exact: `0.050000`."""
-    return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
+Usd: TypeAlias = money.Usd
+Micros: TypeAlias = money.Micros
+usd = money.usd
 
 
 class Estimate(pydantic.BaseModel):
@@ -133,6 +129,9 @@ class Job(JobSummary):
     attempts: list[Attempt]
     in_doubt: bool = pydantic.Field(description="A provider may have accepted, and may charge for, a lost attempt")
     request: dict[str, Any] | None = pydantic.Field(description="As it was accepted; only with `?expand=request`")
+    route: list[decisions.Decision] | None = pydantic.Field(
+        description="Whom each attempt could have asked, and why it asked whom it did; only with `?expand=route`"
+    )
 
 
 def accepted(given: parts.Parts, job: jobs.Job) -> Accepted:
@@ -157,6 +156,7 @@ def job(given: parts.Parts, view: job_services.JobView) -> Job:
         attempts=[_attempt(attempt) for attempt in view.attempts],
         in_doubt=view.in_doubt,
         request=view.request,
+        route=None if view.route is None else [decisions.decision(each) for each in view.route],
     )
 
 

@@ -75,4 +75,5 @@ JOB: dict[str, Any] = {
     "cancel_requested_at": None,
     "deleted_at": None,
     "request": None,
+    "route": None,
 }

@@ -90,14 +90,19 @@ async def get_job(
         int,
         fastapi.Query(ge=0, le=LONGEST_WAIT_SECONDS, description="Hold the answer for up to so many seconds"),
     ] = 0,
-    expand: Annotated[Literal["request"] | None, fastapi.Query(description="Also show the stored request")] = None,
+    expand: Annotated[
+        list[Literal["request", "route"]],
+        fastapi.Query(description="Also show the stored request, or the router's decisions; may be repeated"),
+    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> answers.Job:
     """A job as it is now. With `wait` the answer comes as soon as status or progress change, the job is over, or
     the time is.
     """
     if wait:
         await waiting.until_changed(given.db, given.changes, caller.tenant_id, job_id, wait, given.stopping)
-    view = await jobs.get(given.db, caller.tenant_id, job_id, with_request=expand == "request")
+    view = await jobs.get(
+        given.db, caller.tenant_id, job_id, with_request="request" in expand, with_route="route" in expand
+    )
     return answers.job(given, view)
 
 

@@ -111,12 +111,17 @@ async def list_models(
     _caller: auth.Authenticated,
     given: parts.Given,
     kind: states.Kind | None = None,
+    output_modality: Annotated[list[states.Kind], fastapi.Query(description="May be repeated: any of these")] = [],  # noqa: B006 - FastAPI copies it
     provider: Annotated[str | None, fastapi.Query(max_length=200, description="Only models it offers")] = None,
+    parameter: Annotated[
+        str | None, fastapi.Query(max_length=200, description="Only models that take it, such as `seed`")
+    ] = None,
 ) -> ModelList:
-    """The catalog."""
+    """The catalog. All conditions given must hold, provider and parameter at the same endpoint."""
     catalog = given.catalog
     usable = given.usable_providers(catalog)
-    return ModelList(data=[_answer(view, usable) for view in model_services.list_all(catalog, usable, kind, provider)])
+    wanted = model_services.Wanted(kind, frozenset(output_modality) or None, provider, parameter)
+    return ModelList(data=[_answer(view, usable) for view in model_services.list_all(catalog, usable, wanted)])
 
 
 @router.get("/v1/models/{model_id:path}", operation_id="get_model", responses=errors.documented(400, 401, 404))
@@ -139,11 +144,16 @@ def _endpoint(endpoint: models.Endpoint, usable: frozenset[str]) -> Endpoint:
     return Endpoint(
         provider=endpoint.provider,
         available=endpoint.enabled and endpoint.provider in usable,
-        prices=[
-            Price(unit=price.unit, usd=format(price.usd, "f"), resolution=price.resolution, size=price.size)
-            for price in endpoint.prices
-        ],
+        prices=prices_of(endpoint),
         retains=endpoint.policy.retains,
         trains=endpoint.policy.trains,
         zdr=endpoint.policy.zdr,
     )
+
+
+def prices_of(endpoint: models.Endpoint) -> list[Price]:
+    """An endpoint's prices as they are shown."""
+    return [
+        Price(unit=price.unit, usd=format(price.usd, "f"), resolution=price.resolution, size=price.size)
+        for price in endpoint.prices
+    ]

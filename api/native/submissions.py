@@ -46,6 +46,7 @@ async def submit(
         idempotency_key=key.value,
         fingerprint=key.fingerprint,
         guard=given.guard,
+        snapshot=given.watch.current,
     )
     receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
     return hand_over(given, receipt, response)

@@ -65,9 +65,10 @@ async def of_job(connection: engine.Connection, job_id: str) -> list[attempts.At
 
 
 async def overdue(connection: engine.Connection, job_ids: list[str]) -> dict[str, list[attempts.Attempt]]:
-    """Attempts that were given up as stuck and may still finish, by job."""
+    """Attempts that were given up and may still finish, by job: stuck, or in doubt until their provider called."""
+    discovered = sa.and_(_A.c.status == states.AttemptStatus.IN_DOUBT, _A.c.upstream_id.is_not(None))
     found = await connection.execute(
-        sa.select(_A).where(_A.c.job_id.in_(job_ids), _A.c.status == states.AttemptStatus.OVERDUE)
+        sa.select(_A).where(_A.c.job_id.in_(job_ids), sa.or_(_A.c.status == states.AttemptStatus.OVERDUE, discovered))
     )
     by_job: dict[str, list[attempts.Attempt]] = {}
     for row in found:

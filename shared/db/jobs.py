@@ -1,15 +1,16 @@
 """Reading one tenant's jobs, and the small writes its callers may ask for. Every query names the tenant (P6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from shared.db import engine, rows
 from shared.db.tables import attempts as attempt_tables
 from shared.db.tables import jobs as tables
-from shared.domain import jobs, listings, states
+from shared.domain import jobs, listings, models, states
 
 QUEUE_POSITION_CAP = 1000
 
@@ -76,6 +77,17 @@ async def queue_position(connection: engine.Connection, tenant_id: str, job: job
     return counted.scalar_one() + 1
 
 
+async def count_queued(connection: engine.Connection, tenant_id: str, model: str) -> int:
+    """How many of the tenant's queued jobs ask for this model; counted up to QUEUE_POSITION_CAP."""
+    queued = (
+        sa.select(sa.literal(1).label("one"))
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.status == states.JobStatus.QUEUED, _JOBS.c.model == model)
+        .limit(QUEUE_POSITION_CAP)
+        .subquery()
+    )
+    return (await connection.execute(sa.select(sa.func.count()).select_from(queued))).scalar_one()
+
+
 async def request_body(connection: engine.Connection, tenant_id: str, job_id: str) -> dict[str, Any] | None:
     """The request as it was accepted (`requests.parse` reads it), or None if the tenant has no such job."""
     bodies = tables.requests
@@ -101,6 +113,38 @@ async def prompts(
         .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id.in_(job_ids))
     )
     return {row.job_id: row.prompt for row in found}
+
+
+async def note_decision(connection: engine.Connection, job_id: str, decision: Mapping[str, Any]) -> None:
+    """Keep a decision of the router's beside the request."""
+    bodies = tables.requests
+    await connection.execute(
+        sa.update(bodies)
+        .where(bodies.c.job_id == job_id)
+        .values(route=bodies.c.route.op("||")(sa.cast([decision], pg.JSONB)))
+    )
+
+
+async def decisions(connection: engine.Connection, tenant_id: str, job_id: str) -> list[dict[str, Any]]:
+    """The router's decisions for a job of the tenant's, the first attempt's first (`decisions.read` reads each)."""
+    bodies = tables.requests
+    found = await connection.execute(
+        sa.select(bodies.c.route)
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id)
+    )
+    return list(found.scalar_one_or_none() or [])
+
+
+async def served_endpoint(connection: engine.Connection, tenant_id: str, job_id: str) -> str | None:
+    """The endpoint that made the outputs of a job of the tenant's, if one did."""
+    found = await connection.execute(
+        sa.select(_JOBS.c.served_model, _JOBS.c.served_provider).where(
+            _JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id
+        )
+    )
+    row = found.one_or_none()
+    return models.endpoint_name(row[0], row[1]) if row and row[0] and row[1] else None
 
 
 async def cancel_untouched(

@@ -60,6 +60,11 @@ class Policy(Entry):
     zdr: bool = False
 
 
+def endpoint_name(model: str, provider: str) -> str:
+    """`model@provider`: what an endpoint is called everywhere."""
+    return f"{model}@{provider}"
+
+
 class Endpoint(Entry):
     """One provider's offer of a model."""
 
@@ -73,7 +78,7 @@ class Endpoint(Entry):
 
     def name_for(self, model: str) -> str:
         """The endpoint's own name: `model@provider`."""
-        return f"{model}@{self.provider}"
+        return endpoint_name(model, self.provider)
 
 
 class Model(Entry):

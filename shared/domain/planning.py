@@ -41,6 +41,12 @@ def next_ask(route: routing.Route, history: History, wishes: Wishes, now: dateti
 
     Attempts without a fault (ours that were never sent) do not count. Throttling hardly counts: the work waits.
     """
+    asks = next_asks(route, history, wishes, now)
+    return asks if isinstance(asks, GiveUp) else asks[0]
+
+
+def next_asks(route: routing.Route, history: History, wishes: Wishes, now: datetime) -> list[Ask] | GiveUp:
+    """All that may be asked next, the best first (at least one): when it has no room, the next is as good."""
     failed = [attempt for attempt in history if attempt.fault is not None]
     last = failed[-1] if failed else None
     if last is not None and _ends_the_job(last, wishes):
@@ -48,12 +54,23 @@ def next_ask(route: routing.Route, history: History, wishes: Wishes, now: dateti
     open_ones = [c for c in route.candidates if _may_be_asked(_at(c, failed), wishes)]
     if not open_ones:
         return GiveUp(_fault_of(last) if last else _nobody())
-    chosen = min(open_ones, key=lambda candidate: len(_at(candidate, failed)))
-    return Ask(chosen, _not_before(_at(chosen, failed), now))
+    open_ones.sort(key=lambda candidate: len(_at(candidate, failed)))
+    return [Ask(candidate, _not_before(_at(candidate, failed), now)) for candidate in open_ones]
+
+
+# These concern a key, not the endpoint: with another key it may be asked again.
+_OF_A_KEY = frozenset({faults.FaultKind.AUTH, faults.FaultKind.OUT_OF_CREDIT})
 
 
 def _at(candidate: routing.Candidate, failed: History) -> History:
-    return [attempt for attempt in failed if attempt.endpoint == candidate.name]
+    return [
+        attempt
+        for attempt in failed
+        if attempt.endpoint == candidate.name
+        and not (
+            attempt.fault in _OF_A_KEY and candidate.credentials and attempt.credential not in candidate.credentials
+        )
+    ]
 
 
 def _ends_the_job(last: attempts.Attempt, wishes: Wishes) -> bool:

@@ -19,7 +19,7 @@ def to_micros(usd: Decimal) -> int:
 
 def estimate(model: models.Model, endpoint: models.Endpoint, request: requests.AnyRequest) -> int:
     """The most this request should cost at this endpoint, in micro-dollars."""
-    return _price(endpoint, request, _expected_amounts(model, request))
+    return _price(endpoint, request, expected_amounts(model, request))
 
 
 def actual(
@@ -28,7 +28,7 @@ def actual(
     """What a finished attempt cost: the provider's own bill, else its token counts, else the estimate."""
     if usage is not None and usage.cost_micros is not None:
         return usage.cost_micros
-    amounts = _expected_amounts(model, request)
+    amounts = expected_amounts(model, request)
     if usage is not None and (usage.input_tokens or usage.output_tokens):
         amounts[models.Unit.INPUT_TOKEN] = Decimal(usage.input_tokens)
         amounts[models.Unit.OUTPUT_TOKEN] = Decimal(usage.output_tokens)
@@ -40,7 +40,8 @@ def default_seconds(model: models.Model) -> int:
     return model.durations[0] if model.durations else DEFAULT_SECONDS
 
 
-def _expected_amounts(model: models.Model, request: requests.AnyRequest) -> _AMOUNTS:
+def expected_amounts(model: models.Model, request: requests.AnyRequest) -> dict[models.Unit, Decimal]:
+    """How many of each unit a request should come to at most. The same for every endpoint of the model."""
     amounts: _AMOUNTS = {models.Unit.REQUEST: Decimal(1)}
     if isinstance(request, requests.VideoRequest):
         seconds = request.duration or default_seconds(model)
@@ -60,16 +61,19 @@ def _price(endpoint: models.Endpoint, request: requests.AnyRequest, amounts: _AM
 
 
 def _unit_price(endpoint: models.Endpoint, unit: models.Unit, request: requests.AnyRequest) -> Decimal:
-    """The most particular price of this unit that fits; of several equal ones the dearest."""
-    fitting = [price for price in endpoint.prices if price.unit == unit and _fits(price, request)]
+    return unit_price(endpoint, unit, getattr(request, "resolution", None), getattr(request, "size", None))
+
+
+def unit_price(endpoint: models.Endpoint, unit: models.Unit, resolution: str | None, size: str | None) -> Decimal:
+    """USD for one unit of this form: the most particular price that fits; of several equal ones the dearest."""
+    fitting = [
+        price
+        for price in endpoint.prices
+        if price.unit == unit and price.resolution in (None, resolution) and price.size in (None, size)
+    ]
     if not fitting:
         return Decimal(0)
     return max(fitting, key=lambda price: (_particularity(price), price.usd)).usd
-
-
-def _fits(price: models.Price, request: requests.AnyRequest) -> bool:
-    resolution, size = getattr(request, "resolution", None), getattr(request, "size", None)
-    return price.resolution in (None, resolution) and price.size in (None, size)
 
 
 def _particularity(price: models.Price) -> int:

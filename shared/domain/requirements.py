@@ -12,7 +12,8 @@ _CHOICES = {
     "size": "sizes",
     "format": "formats",
 }
-_OPTIONAL = (
+# What a model may take or not; endpoints of the same model may differ in it.
+OPTIONAL = (
     "seed",
     "generate_audio",
     "frame_images",
@@ -49,12 +50,22 @@ def _check_choices(model: models.Model, request: requests.AnyRequest) -> None:
             raise _unsupported(model, field, value, offered)
 
 
+def asked_parameters(request: requests.AnyRequest) -> tuple[str, ...]:
+    """The optional parameters a request really asks for."""
+    # Fields nobody set are skipped first: this is asked for every request that is routed.
+    return tuple(
+        field for field in OPTIONAL if field in request.model_fields_set and _is_asked(getattr(request, field))
+    )
+
+
+def _is_asked(value: object) -> bool:
+    # A seed of 0 is asked for; no audio and no images are what a model without them gives anyway.
+    return value is not None and value is not False and value != []
+
+
 def _check_parameters(model: models.Model, request: requests.AnyRequest) -> None:
-    for field in _OPTIONAL:
-        value = getattr(request, field, None)
-        # A seed of 0 is asked for; no audio and no images are what a model without them gives anyway.
-        asked = value is not None and value is not False and value != []
-        if asked and field not in model.parameters:
+    for field in asked_parameters(request):
+        if field not in model.parameters:
             raise errors.UnsupportedValueError(
                 f"{model.id} does not take {field}.", param=field, accepted=sorted(model.parameters)
             )

@@ -1,24 +1,47 @@
-"""Which endpoints may serve a request, in which order, and why not the others. Pure."""
+"""Which endpoints may serve a request, in which order and why, and why not the others. One pure function: `decide`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.domain import models, pricing, requests
+from shared.domain import endpoints, filters, models, offers, pricing, rankings, requests, requirements
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An endpoint that may be asked, with the price it would have (micro-dollars)."""
+    """An endpoint that may be asked: the price it would have (micro-dollars), why it has its place, the parameters
+    it would not pass on, the keys that may be used, and how many asks it may have at once.
+    """
 
-    model: models.Model
-    endpoint: models.Endpoint
-    provider: models.Provider
+    offer: offers.Offer
     estimate_micros: int
+    why: rankings.Why
+    dropped: tuple[str, ...] = ()
+    credentials: tuple[int, ...] = (0,)
 
     @property
     def name(self) -> str:
         """The endpoint's own name: `model@provider`."""
-        return self.endpoint.name_for(self.model.id)
+        return self.offer.name
+
+    @property
+    def model(self) -> models.Model:
+        """What makes it."""
+        return self.offer.model
+
+    @property
+    def endpoint(self) -> models.Endpoint:
+        """The catalog's entry."""
+        return self.offer.endpoint
+
+    @property
+    def provider(self) -> models.Provider:
+        """Who would be asked."""
+        return self.offer.provider
+
+    @property
+    def concurrency(self) -> int:
+        """How many asks one key may have in the air; a probe is alone."""
+        return 1 if self.why is rankings.Why.PROBED else self.offer.endpoint.limits.concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,65 +49,114 @@ class Excluded:
     """An endpoint that may not be asked, and the filter that took it out."""
 
     endpoint: str
-    reason: str
+    reason: filters.Filter
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The decision: candidates in the order they will be asked, and everything left out."""
+    """The decision: candidates in the order they will be asked, and everything left out. `spare_micros` is the price
+    of the dearest endpoint that could serve but is not wanted (`allow_fallbacks`): health may yet make it the first.
+    """
 
     candidates: tuple[Candidate, ...]
     excluded: tuple[Excluded, ...]
+    spare_micros: int = 0
 
     def dearest_micros(self) -> int:
         """What must be reserved: the price of the dearest candidate, since any may serve."""
-        return max((candidate.estimate_micros for candidate in self.candidates), default=0)
+        return max((self.spare_micros, *(candidate.estimate_micros for candidate in self.candidates)))
 
 
-_Filter = tuple[str, Callable[[Candidate], bool]]
+def decide(
+    request: requests.AnyRequest,
+    catalog: models.Catalog,
+    usable_providers: frozenset[str],
+    *,
+    snapshot: endpoints.Snapshot = endpoints.NOTHING_KNOWN,
+    seed: str = "",
+    sticky: str | None = None,
+    asked: Sequence[str] = (),
+) -> Route:
+    """Order the endpoints of `model`, then of each of `models`; those with an outage come last of all. Models the
+    catalog no longer has are left out. The same arguments give the same route.
+
+    `seed` (the job's id) decides the lots; `sticky` is the endpoint to prefer unless the caller says how to choose;
+    `asked` are those this job has asked: without fallbacks they stay its only ones.
+    """
+    return _Decision(
+        request, catalog, usable_providers, snapshot, rankings.Ranker(request.provider, snapshot, seed, sticky)
+    ).made(asked)
 
 
-def decide(request: requests.AnyRequest, catalog: models.Catalog, usable_providers: frozenset[str]) -> Route:
-    """Order the endpoints of `model`, then of each of `models`. Models the catalog no longer has are left out."""
-    kept: list[Candidate] = []
-    excluded: list[Excluded] = []
-    filters = _filters(request, usable_providers)
-    for slug in request.asked_models():
-        of_model: list[Candidate] = []
-        for candidate in _offers(slug, request, catalog):
-            reason = next((reason for reason, passes in filters if not passes(candidate)), None)
-            if reason is None:
-                of_model.append(candidate)
-            else:
-                excluded.append(Excluded(candidate.name, reason))
-        kept += _in_order(of_model, request.provider)
-    if not request.provider.allow_fallbacks:
-        kept, spare = kept[:1], kept[1:]
-        excluded += [Excluded(candidate.name, "allow_fallbacks") for candidate in spare]
-    return Route(tuple(kept), tuple(excluded))
+class _Decision:
+    """One call of `decide`."""
 
+    def __init__(
+        self,
+        request: requests.AnyRequest,
+        catalog: models.Catalog,
+        usable_providers: frozenset[str],
+        snapshot: endpoints.Snapshot,
+        ranker: rankings.Ranker,
+    ) -> None:
+        self._request = request
+        self._catalog = catalog
+        self._snapshot = snapshot
+        self._ranker = ranker
+        self._checks = [*filters.of_operator(usable_providers, snapshot), *filters.of_caller(request)]
+        self._parameters = requirements.asked_parameters(request)
+        self._form = offers.form(request)
+        self._excluded: list[Excluded] = []
+        self._spare_micros = 0
 
-def _offers(slug: str, request: requests.AnyRequest, catalog: models.Catalog) -> Iterable[Candidate]:
-    model = catalog.models.get(slug)
-    for endpoint in model.endpoints if model else ():
-        price = pricing.estimate(model, endpoint, request) if model else 0
-        if model is not None:
-            yield Candidate(model, endpoint, catalog.providers[endpoint.provider], price)
+    def made(self, asked: Sequence[str]) -> Route:
+        """Decide."""
+        ready: list[rankings.Ranked] = []
+        broken: list[rankings.Ranked] = []
+        for slug in self._request.asked_models():
+            bids = self._bids(slug)
+            if bids:
+                ranking = self._ranker.rank(bids)
+                if not self._request.provider.allow_fallbacks:
+                    ranking = self._primary(bids, ranking, asked)
+                ready += ranking.ready
+                broken += ranking.broken
+        candidates = tuple([self._candidate(*ranked) for ranked in (*ready, *broken)])
+        return Route(candidates, tuple(self._excluded), self._spare_micros)
 
+    def _bids(self, slug: str) -> list[rankings.Bid]:
+        kept: list[rankings.Bid] = []
+        offered = offers.of_model(self._catalog, slug)
+        amounts = pricing.expected_amounts(offered[0].model, self._request) if offered else {}
+        for offer in offered:
+            failed = filters.first_failed(self._checks, offer)
+            if failed is not None:
+                self._excluded.append(Excluded(offer.name, failed))
+                continue
+            dropped = () if offer.takes.issuperset(self._parameters) else self._dropped(offer)
+            kept.append(rankings.Bid(offer, offers.cost_micros(offer.tariff.of(*self._form), amounts), dropped))
+        return kept
 
-def _filters(request: requests.AnyRequest, usable_providers: frozenset[str]) -> Sequence[_Filter]:
-    options = request.provider
-    return (
-        ("disabled", lambda c: c.endpoint.enabled),
-        ("no_credentials", lambda c: c.provider.name in usable_providers),
-        ("only", lambda c: options.only is None or c.provider.name in options.only),
-        ("ignore", lambda c: c.provider.name not in (options.ignore or ())),
-        ("data_collection", lambda c: options.data_collection == "allow" or not c.endpoint.policy.trains),
-        ("zdr", lambda c: not options.zdr or c.endpoint.policy.zdr),
-    )
+    def _dropped(self, offer: offers.Offer) -> tuple[str, ...]:
+        return tuple(name for name in self._parameters if name not in offer.takes)
 
+    def _primary(self, bids: list[rankings.Bid], ranking: rankings.Ranking, asked: Sequence[str]) -> rankings.Ranking:
+        """Without fallbacks: those that `order` names, else the first; once one was asked, that one."""
+        wanted = {bid.offer.name for bid in bids if bid.offer.name in asked}
+        if self._request.provider.order:
+            wanted = {bid.offer.name for bid in self._ranker.named_only(bids)}
+        elif not wanted:
+            wanted = {(*ranking.ready, *ranking.broken)[0].bid.offer.name}
+        for bid in bids:
+            if bid.offer.name not in wanted:
+                self._excluded.append(Excluded(bid.offer.name, filters.Filter.ALLOW_FALLBACKS))
+                if not self._request.provider.order:
+                    self._spare_micros = max(self._spare_micros, bid.micros)
+        return rankings.Ranking(
+            [ranked for ranked in ranking.ready if ranked.bid.offer.name in wanted],
+            [ranked for ranked in ranking.broken if ranked.bid.offer.name in wanted],
+        )
 
-def _in_order(candidates: list[Candidate], options: requests.ProviderOptions) -> list[Candidate]:
-    """Providers named in `order` first, then by price; equal ones keep the catalog's order."""
-    named = {slug: place for place, slug in enumerate(options.order or ())}
-    return sorted(candidates, key=lambda c: (named.get(c.provider.name, len(named)), c.estimate_micros))
+    def _candidate(self, bid: rankings.Bid, why: rankings.Why) -> Candidate:
+        credentials = self._snapshot.credentials_of(bid.offer.provider.name)
+        return Candidate(bid.offer, bid.micros, why, bid.dropped, credentials)

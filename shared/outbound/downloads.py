@@ -43,6 +43,10 @@ class Downloader:
         self._guard = guard
         self._guarded = clients.guarded_client(guard)
 
+    def trust(self, origins: frozenset[str]) -> None:
+        """Take these origins for the operator's own from now on: the catalog was read again."""
+        self._trusted_origins = origins
+
     @asynccontextmanager
     async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Download]:
         """Open a URL. `headers` go to its own origin only. Raises the DownloadErrors above, also while reading."""

@@ -1,12 +1,12 @@
 """Accepting a request: everything that can be refused is refused here, before anything is stored or spent."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from shared import errors, ids, metrics
 from shared.db import acceptance, engine
 from shared.db import jobs as job_rows
-from shared.domain import doubts, jobs, models, names, requests, requirements, routing, states
+from shared.domain import doubts, endpoints, funnels, jobs, models, names, requests, requirements, routing, states
 from shared.outbound import downloads, targets
 from shared.services import receivers
 
@@ -24,6 +24,7 @@ class NewRequest:
     rerun_of: str | None = None
     # The deployment's rules for `webhook_url`; without it the strictest hold.
     guard: targets.Guard = targets.STRICTEST
+    snapshot: endpoints.Snapshot = endpoints.NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,8 @@ async def accept(
     UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenUrlError,
     IdempotencyMismatchError; then nothing is stored.
     """
-    _check_models(catalog, new)
-    route = routing.decide(new.request, catalog, usable_providers)
-    if not route.candidates:
-        raise errors.NoEndpointsError(details=_funnel(route))
+    check_models(catalog, new.kind, new.request)
+    route = routed(new.request, catalog, usable_providers, new.snapshot)
     if new.request.webhook_url is not None:
         await receivers.vet_url(new.guard, new.request.webhook_url, "webhook_url")
     job = _new_job(new, route, now)
@@ -64,13 +63,14 @@ async def accept(
     return receipt
 
 
-def _check_models(catalog: models.Catalog, new: NewRequest) -> None:
-    for place, slug in enumerate([new.request.model, *new.request.models]):
+def check_models(catalog: models.Catalog, kind: states.Kind, request: requests.AnyRequest) -> None:
+    """Raise UnknownModelError, WrongKindError or UnsupportedValueError for what a model asked for does not offer."""
+    for place, slug in enumerate([request.model, *request.models]):
         param = "model" if place == 0 else f"models[{place - 1}]"
         model = catalog.models.get(slug)
         if model is None:
             raise unknown_model(catalog, slug, param)
-        requirements.check(model, new.kind, new.request, param)
+        requirements.check(model, kind, request, param)
 
 
 def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.UnknownModelError:
@@ -79,8 +79,31 @@ def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.Unkn
     return errors.UnknownModelError(f"No model is called {slug!r}.", param=param, accepted=near)
 
 
-def _funnel(route: routing.Route) -> dict[str, object]:
-    return {"excluded": [{"endpoint": item.endpoint, "reason": item.reason} for item in route.excluded]}
+def routed(
+    request: requests.AnyRequest,
+    catalog: models.Catalog,
+    usable_providers: frozenset[str],
+    snapshot: endpoints.Snapshot,
+) -> routing.Route:
+    """The route of a request, likeliest order first. Raises NoEndpointsError, with the funnel, for an empty one."""
+    route = routing.decide(request, catalog, usable_providers, snapshot=snapshot)
+    if not route.candidates:
+        raise no_endpoints(funnels.explain(request, catalog, usable_providers, route, snapshot), route)
+    return route
+
+
+def no_endpoints(funnel: funnels.Funnel, route: routing.Route) -> errors.NoEndpointsError:
+    """The error for a request nobody can serve: what each filter took out, and what would help."""
+    nearest = funnel.nearest
+    return errors.NoEndpointsError(
+        f"No endpoint can serve this request. {nearest.hint}" if nearest else None,
+        details={
+            "endpoints": funnel.endpoints,
+            "funnel": [asdict(step) for step in funnel.steps],
+            "nearest": asdict(nearest) if nearest else None,
+            "excluded": [asdict(item) for item in route.excluded],
+        },
+    )
 
 
 def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJob:

@@ -1,14 +1,17 @@
 """Writing down what is asked of providers, before and after it is asked (promise P3)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from shared import failpoints, ids
 from shared.db import attempts, claims, engine, events
+from shared.db import capacity as capacity_rows
+from shared.db import jobs as job_rows
 from shared.domain import attempts as domain_attempts
+from shared.domain import capacity, decisions, faults, jobs, outputs, routing, states
 from shared.domain import events as domain_events
-from shared.domain import faults, jobs, outputs, routing, states
 from shared.services import metrics
 
 Attempt = domain_attempts.Attempt
@@ -26,10 +29,28 @@ class Win:
     usage: outputs.Usage | None
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """With `demand` the limits are counted with the attempt. `decision` is kept beside the request."""
+
+    demand: capacity.Demand | None = None
+    decision: Mapping[str, Any] | None = None
+
+
+_FREE_TURN = Turn()
+
+
 async def begin(
-    db: engine.Database, job: jobs.Job, candidate: routing.Candidate, credential: int, number: int, now: datetime
+    db: engine.Database,
+    job: jobs.Job,
+    candidate: routing.Candidate,
+    credential: int,
+    number: int,
+    now: datetime,
+    turn: Turn = _FREE_TURN,
 ) -> Attempt:
-    """Write down the intention to ask this endpoint. Commits. Raises LostClaimError.
+    """Write down the intention to ask this endpoint, and the decision that led to it. Commits. Raises LostClaimError;
+    and FullError, if the turn's limits are counted here and there is no room (then the key is chosen here, too).
     If nothing follows, the provider was certainly never asked.
     """
     attempt_id = ids.new(ids.Prefix.ATTEMPT)
@@ -47,7 +68,11 @@ async def begin(
     )
     async with db.transaction() as connection:
         await claims.write(connection, job, attempt_id=attempt_id)
+        if turn.demand is not None:
+            attempt = replace(attempt, credential=await capacity_rows.admit(connection, turn.demand, now))
         await attempts.insert(connection, attempt)
+        if turn.decision is not None and number <= decisions.MOST_DECISIONS:
+            await job_rows.note_decision(connection, job.id, turn.decision)
     return attempt
 
 
@@ -115,12 +140,26 @@ async def overtaken(
     collected. Commits. Raises LostClaimError, StaleAttemptError.
     """
     async with db.transaction() as connection:
+        if winner.attempt.status is states.AttemptStatus.IN_DOUBT:
+            await attempts.change(connection, winner.attempt.id, states.AttemptStatus.ACCEPTED, accepted_at=now)
         await attempts.change(
             connection, winner.attempt.id, states.AttemptStatus.SUCCEEDED, finished_at=now, **_CLEARED
         )
         await attempts.save_sources(connection, winner.attempt.id, tuple(winner.sources), winner.usage)
         await attempts.change(connection, loser.id, loser_status, finished_at=now)
         await claims.release(connection, job, states.Step.COLLECT, now)
+
+
+async def resumed(db: engine.Database, job: jobs.Job, attempt: Attempt, now: datetime) -> None:
+    """An attempt in doubt was accepted after all, as its provider's callback told: the job waits for it again, and
+    polls it now. Commits. Raises LostClaimError, StaleAttemptError.
+    """
+    async with db.transaction() as connection:
+        await attempts.change(
+            connection, attempt.id, states.AttemptStatus.ACCEPTED, accepted_at=now, finished_at=None, **_CLEARED
+        )
+        await claims.write(connection, job, attempt_id=attempt.id)
+        await claims.release(connection, job, states.Step.POLL, now)
 
 
 async def ended_badly(

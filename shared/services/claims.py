@@ -18,6 +18,8 @@ class Claim:
     job: jobs.Job
     request: requests.AnyRequest
     history: tuple[domain_attempts.Attempt, ...]
+    # The endpoint that served the job this one is a rerun of.
+    parent_endpoint: str | None = None
 
     @property
     def last(self) -> domain_attempts.Attempt | None:
@@ -81,4 +83,7 @@ async def rescue(db: engine.Database) -> list[str]:
 async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
     body = await job_rows.request_body(connection, job.tenant_id, job.id)
     request = requests.parse(job.kind, body or {})
-    return Claim(job, request, tuple(await attempts.of_job(connection, job.id)))
+    history = tuple(await attempts.of_job(connection, job.id))
+    if job.rerun_of is None or history:
+        return Claim(job, request, history)
+    return Claim(job, request, history, await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of))

@@ -1,7 +1,7 @@
 """What a caller may do with a job: see it, list, cancel, run again, delete."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from shared.db import engine
 from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
-from shared.domain import attempts, events, jobs, listings, models, outputs, requests, states
+from shared.domain import attempts, decisions, events, jobs, listings, models, outputs, requests, states
 from shared.outbound import targets
 from shared.services import acceptance, metrics
 from shared.storage import objects, troubles
@@ -24,13 +24,16 @@ _log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job with all that is shown of it. `queue_position` only while it is queued; `request` only if asked for."""
+    """A job with all that is shown of it. `queue_position` only while it is queued; `request` and `route` only
+    if asked for.
+    """
 
     job: jobs.Job
     attempts: tuple[attempts.Attempt, ...]
     outputs: tuple[outputs.Output, ...]
     queue_position: int | None = None
     request: dict[str, Any] | None = None
+    route: tuple[decisions.Decision, ...] | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -38,11 +41,17 @@ class JobView:
         return any(attempt.status is states.AttemptStatus.IN_DOUBT for attempt in self.attempts)
 
 
-async def get(db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False) -> JobView:
+async def get(
+    db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False, with_route: bool = False
+) -> JobView:
     """The job as it is now. Raises NotFoundError for what the tenant does not have."""
     async with db.transaction() as connection:
         job = await _find(connection, tenant_id, job_id)
-        return await _view(connection, job, with_request=with_request)
+        view = await _view(connection, job, with_request=with_request)
+        if not with_route:
+            return view
+        stored = await job_rows.decisions(connection, tenant_id, job_id)
+    return replace(view, route=tuple(decisions.read(each) for each in stored))
 
 
 async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:

@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 
 from shared import errors
-from shared.domain import models, states
+from shared.domain import models, offers, states
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,20 +15,34 @@ class ModelView:
     available: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which models to list; None is no condition. A provider's base name finds all its variants."""
+
+    kind: states.Kind | None = None
+    output_modalities: frozenset[states.Kind] | None = None
+    provider: str | None = None
+    parameter: str | None = None
+
+
 def list_all(
-    catalog: models.Catalog,
-    usable_providers: frozenset[str],
-    kind: states.Kind | None = None,
-    provider: str | None = None,
+    catalog: models.Catalog, usable_providers: frozenset[str], wanted: Wanted | None = None
 ) -> list[ModelView]:
-    """The models of the catalog by slug; with `kind` and `provider` only theirs."""
-    views = [_view(model, usable_providers) for _, model in sorted(catalog.models.items())]
+    """The models of the catalog by slug that are wanted."""
+    condition = wanted or Wanted()
     return [
-        view
-        for view in views
-        if kind in (None, view.model.kind)
-        and (provider is None or any(endpoint.provider == provider for endpoint in view.model.endpoints))
+        _view(model, usable_providers)
+        for _, model in sorted(catalog.models.items())
+        if condition.kind in (None, model.kind)
+        and (condition.output_modalities is None or model.kind in condition.output_modalities)
+        and any(_fits(offer, condition) for offer in offers.of_model(catalog, model.id))
     ]
+
+
+def _fits(offer: offers.Offer, wanted: Wanted) -> bool:
+    return (wanted.provider is None or wanted.provider in offer.slugs) and (
+        wanted.parameter is None or wanted.parameter in offer.takes
+    )
 
 
 def get(catalog: models.Catalog, usable_providers: frozenset[str], model_id: str) -> ModelView:

@@ -16,7 +16,7 @@ from shared.db import claims as claim_rows
 from shared.db import engine, rows
 from shared.db.tables import attempts as attempt_tables
 from shared.db.tables import jobs as job_tables
-from shared.domain import attempts, jobs, routing, states
+from shared.domain import attempts, jobs, planning, routing, states
 from shared.services import attempts as attempt_services
 from shared.services import claims
 from workers import __main__ as worker
@@ -67,7 +67,11 @@ def _without_fencing() -> None:
 
 
 def _without_attempt_first() -> None:
-    async def ask(at: context.Context, claim: claims.Claim, candidate: routing.Candidate) -> None:
+    async def ask(
+        at: context.Context, claim: claims.Claim, route: routing.Route, asks_now: Sequence[planning.Ask]
+    ) -> None:
+        assert route.candidates
+        candidate = asks_now[0].candidate
         number = len(claim.history) + 1
         attempt = attempts.Attempt(
             id="",

@@ -9,12 +9,12 @@ from shared import clock, failpoints, logs
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.db import polls as poll_rows
-from shared.domain import attempts, backoff, faults, states
+from shared.domain import attempts, backoff, endpoints, faults, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, polls
 from workers import context
-from workers.steps import stop
+from workers.steps import stop, turns
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -52,10 +52,13 @@ async def _poll(at: context.Context, due: polls.DuePoll) -> poll_rows.Progress |
             await _let_win(at, due, latecomer)
             return None
         failpoints.reach(failpoints.Failpoint.POLLED)
-        return await _written(at, due, outcome)
+        running = await _written(at, due, outcome)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError):
         _log.warning("claim_lost", job_id=due.job.id)
         return None
+    if running is None:
+        await at.capacity.give_back(due.attempt)
+    return running
 
 
 async def _ask(at: context.Context, attempt: attempts.Attempt) -> base.PollOutcome:
@@ -63,7 +66,7 @@ async def _ask(at: context.Context, attempt: attempts.Attempt) -> base.PollOutco
 
 
 async def _latecomer(at: context.Context, due: polls.DuePoll) -> attempt_services.Win | None:
-    """An attempt given up as stuck that has finished after all."""
+    """An attempt given up as stuck, or in doubt, that has finished after all."""
     for attempt in due.overdue:
         outcome = await _ask(at, attempt)
         if isinstance(outcome, base.Finished):
@@ -74,6 +77,7 @@ async def _latecomer(at: context.Context, due: polls.DuePoll) -> attempt_service
 async def _let_win(at: context.Context, due: polls.DuePoll, winner: attempt_services.Win) -> None:
     status = await stop.give_up(at, due.attempt)
     await attempt_services.overtaken(at.db, due.job, winner, due.attempt, status, clock.now())
+    await at.capacity.give_back(due.attempt)
     _log.info("overtaken", job_id=due.job.id, winner=winner.attempt.number, loser=due.attempt.number)
 
 
@@ -86,6 +90,7 @@ async def _written(at: context.Context, due: polls.DuePoll, outcome: base.PollOu
             await attempt_services.ended_badly(
                 at.db, due.job, due.attempt, states.AttemptStatus.FAILED, outcome.fault, now, outcome.cost_micros
             )
+            await turns.learn(at, due.attempt, outcome.fault)
         case base.Running() | base.PollLost() if _is_stuck(at, due):
             await _give_up_waiting(at, due)
         case base.Running():
@@ -119,7 +124,9 @@ def _is_stuck(at: context.Context, due: polls.DuePoll) -> bool:
     offers = [offer for offer in model.endpoints if offer.provider == due.attempt.provider] if model else []
     if not offers or due.attempt.accepted_at is None:
         return False
-    return clock.now() - due.attempt.accepted_at > timedelta(seconds=offers[0].limits.stuck_seconds)
+    health, usual = at.watch.current.of(due.attempt.endpoint), model.usual_seconds if model else 10.0
+    limit = endpoints.stuck_seconds(offers[0].limits, usual, health)
+    return clock.now() - due.attempt.accepted_at > timedelta(seconds=limit)
 
 
 async def _give_up_waiting(at: context.Context, due: polls.DuePoll) -> None:

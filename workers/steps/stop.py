@@ -44,6 +44,8 @@ async def stop(at: context.Context, claim: claims.Claim) -> None:
     bills = {_BILLED[answer] for answer in asked.values()} | {_bill(attempt) for attempt in claim.history}
     ending = _ending(claim.job, next(bill for bill in _WORST_FIRST if bill in bills | {states.Billed.NO}))
     await completion.end(at.db, claim.job, ending, clock.now(), given_up)
+    for attempt in asked:
+        await at.capacity.give_back(attempt)
 
 
 async def give_up(at: context.Context, attempt: attempts.Attempt) -> states.AttemptStatus:

@@ -1,17 +1,18 @@
 """Asking a provider: write it down, send it, write down what came of it (DESIGN, life of a job, 3)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from shared import clock, failpoints, logs
-from shared.domain import asks, attempts, backoff, faults, jobs, planning, routing, states
+from shared.domain import asks, attempts, backoff, capacity, faults, jobs, planning, routing, states
 from shared.outbound import clients
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, completion
 from workers import context
-from workers.steps import settle
+from workers.steps import settle, turns
 
 # How long after `sent_at` an ask may leave. With the time it travels it must stay below LOOKUP_GRACE_SECONDS.
 SEND_SECONDS = 2.0
@@ -25,19 +26,52 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
     if claim.last is not None and claim.last.status in settle.OPEN:
         await settle.settle(at, claim, claim.last)
         return
-    plan = _plan(at, claim)
-    if isinstance(plan, planning.GiveUp):
-        await completion.end(at.db, claim.job, jobs.Ending.of_fault(plan.fault, billed(claim)), clock.now())
-    elif plan.at > clock.now():
-        await claims.release(at.db, claim.job, states.Step.SUBMIT, plan.at)
-    else:
-        await _ask(at, claim, plan.candidate)
+    found = next((attempt for attempt in claim.history if _was_discovered(attempt)), None)
+    if found is not None:
+        await attempt_services.resumed(at.db, claim.job, found, clock.now())
+        return
+    route = _route(at, claim)
+    asks_now = planning.next_asks(route, claim.history, _wishes(claim), clock.now())
+    if isinstance(asks_now, planning.GiveUp):
+        await completion.end(at.db, claim.job, jobs.Ending.of_fault(asks_now.fault, billed(claim)), clock.now())
+        return
+    try:
+        await _ask(at, claim, route, asks_now)
+    except capacity.FullError as full:
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now() + timedelta(seconds=full.seconds))
 
 
-def _plan(at: context.Context, claim: claims.Claim) -> planning.Ask | planning.GiveUp:
-    route = routing.decide(claim.request, at.shelf.current, at.usable_providers())
-    wishes = planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
-    return planning.next_ask(route, claim.history, wishes, clock.now())
+async def _ask(
+    at: context.Context, claim: claims.Claim, route: routing.Route, asks_now: Sequence[planning.Ask]
+) -> None:
+    attempt = await turns.begin(at, claim, route, asks_now)
+    failpoints.reach(failpoints.Failpoint.ATTEMPT_COMMITTED)
+    attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    if attempt.number == 1:
+        at.news.tell(claim.job.id, claim.job.tenant_id)
+    failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
+    await send(at, claim, attempt)
+
+
+def _was_discovered(attempt: attempts.Attempt) -> bool:
+    """Whether an attempt in doubt is known to the provider after all: it called back, and gave its id."""
+    return attempt.status is states.AttemptStatus.IN_DOUBT and attempt.upstream_id is not None
+
+
+def _route(at: context.Context, claim: claims.Claim) -> routing.Route:
+    return routing.decide(
+        claim.request,
+        at.shelf.current,
+        at.usable_providers(),
+        snapshot=at.watch.current,
+        seed=claim.job.id,
+        sticky=claim.parent_endpoint,
+        asked=[attempt.endpoint for attempt in claim.history],
+    )
+
+
+def _wishes(claim: claims.Claim) -> planning.Wishes:
+    return planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
 
 
 def billed(claim: claims.Claim) -> states.Billed:
@@ -46,17 +80,6 @@ def billed(claim: claims.Claim) -> states.Billed:
     if any(attempt.status in unsure for attempt in claim.history):
         return states.Billed.UNKNOWN
     return states.Billed.YES if any(attempt.cost_micros for attempt in claim.history) else states.Billed.NO
-
-
-async def _ask(at: context.Context, claim: claims.Claim, candidate: routing.Candidate) -> None:
-    number = len(claim.history) + 1
-    attempt = await attempt_services.begin(at.db, claim.job, candidate, 0, number, clock.now())
-    failpoints.reach(failpoints.Failpoint.ATTEMPT_COMMITTED)
-    attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
-    if number == 1:
-        at.news.tell(claim.job.id, claim.job.tenant_id)
-    failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
-    await send(at, claim, attempt)
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
@@ -89,16 +112,22 @@ async def record(
             await attempt_services.succeeded(
                 at.db, claim.job, attempt, outcome.sources, outcome.usage, outcome.upstream_id, now
             )
+            await at.capacity.give_back(attempt)
         case base.Failed():
             await attempt_services.ended_badly(
                 at.db, claim.job, attempt, status.FAILED, outcome.fault, now, outcome.cost_micros
             )
+            await turns.learn(at, attempt, outcome.fault)
+            await at.capacity.give_back(attempt)
         case base.Refused() | base.NotSent() if not _is_conclusive(attempt, outcome.fault):
             await settle.after_silence(at, claim, attempt, f"An answer was lost, and then: {outcome.fault.message}")
         case base.Refused():
+            await turns.learn(at, attempt, outcome.fault)
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.REFUSED, outcome.fault, now)
+            await at.capacity.give_back(attempt)
         case base.NotSent():
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.NOT_SENT, outcome.fault, now)
+            await at.capacity.give_back(attempt)
         case base.Unknown():
             await settle.after_silence(at, claim, attempt, outcome.message)
 
@@ -131,13 +160,15 @@ def _is_conclusive(attempt: attempts.Attempt, fault: faults.Fault) -> bool:
 
 def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> base.Ask:
     model = at.shelf.current.models[attempt.model]
+    offer = next((offer for offer in model.endpoints if offer.provider == attempt.provider), None)
     return base.Ask(
         kind=claim.job.kind,
         upstream_model=attempt.upstream_model,
-        request=claim.request,
+        request=asks.without(claim.request, offer),
         reference=attempt.reference,
         pixels=asks.pixels(model, claim.request),
         seconds=asks.seconds(model, claim.request),
+        callback_url=at.callbacks.url(attempt.id),
     )
 
 

@@ -48,6 +48,17 @@ sa.Index(
 
 # Few, it is hoped, and what an operator looks for first.
 sa.Index("ix_attempts_in_doubt", attempts.c.id, postgresql_where=sa.text("status = 'in_doubt'"))
+# Asks in the air, by whom they keep busy. The limits of endpoints are counted with it (db/capacity.py).
+IN_FLIGHT = "status IN ('intended', 'sent', 'accepted')"
+sa.Index(
+    "ix_attempts_in_flight",
+    attempts.c.provider,
+    attempts.c.model,
+    attempts.c.credential,
+    postgresql_where=sa.text(IN_FLIGHT),
+)
+# The recent past, for the health of endpoints (db/endpoints.py).
+sa.Index("ix_attempts_finished", attempts.c.finished_at, postgresql_where=sa.text("finished_at IS NOT NULL"))
 
 attempt_bodies = sa.Table(
     "attempt_bodies",

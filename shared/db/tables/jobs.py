@@ -68,4 +68,6 @@ requests = sa.Table(
     metadata.metadata,
     sa.Column("job_id", sa.Text, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("body", pg.JSONB, nullable=False),
+    # What the router decided before each attempt (domain/decisions.py).
+    sa.Column("route", pg.JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
 )

@@ -1,0 +1,83 @@
+"""Room at endpoints: what providers let us do at once, over all workers. Work that finds none waits its turn."""
+
+from dataclasses import dataclass
+
+from shared import clock
+from shared.db import capacity as capacity_rows
+from shared.db import engine
+from shared.domain import attempts, capacity, states
+from shared.queues import capacity as places
+
+# Every key may be cold once; more than that, and Redis forgets as fast as it is told.
+SPARE_TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Leave to ask. Without a `credential` Redis is away: the transaction that writes the attempt must count for
+    itself (`demand`), and chooses the key.
+    """
+
+    credential: int | None
+    demand: capacity.Demand
+
+
+class Capacity:
+    """The places of one process; all processes share them."""
+
+    def __init__(self, db: engine.Database, redis_url: str) -> None:
+        self._db = db
+        self._places = places.Places(redis_url)
+
+    async def take(self, demand: capacity.Demand) -> Place:
+        """Leave to ask now, with the key that has the most room. Raises FullError with the time to wait.
+        May be repeated for the same slot. Commits nothing.
+        """
+        if not demand.credentials:
+            raise capacity.FullError(capacity.LONGEST_WAIT_SECONDS)
+        for _ in range(len(demand.credentials) + SPARE_TRIES):
+            answer = await self._places.take(demand)
+            match answer:
+                case places.Taken():
+                    return Place(answer.credential, demand)
+                case places.Full():
+                    seconds = capacity.pause_seconds(
+                        answer.seconds, answer.turned_away, demand.concurrency, demand.slot
+                    )
+                    raise capacity.FullError(seconds)
+                case places.Cold():
+                    await self._tell(demand, answer.credential)
+                case places.Away():
+                    break
+        return Place(None, demand)
+
+    async def give_back(self, attempt: attempts.Attempt) -> None:
+        """The attempt is over: its place is free. Never raises. May be repeated."""
+        await self._places.give_back(attempt.endpoint, attempt.credential, attempt.reference)
+
+    async def free(self, place: Place) -> None:
+        """The place was not needed after all. Never raises. May be repeated."""
+        if place.credential is not None:
+            await self._places.give_back(place.demand.endpoint, place.credential, place.demand.slot)
+
+    async def hold(self, endpoint: str, credential: int, seconds: float) -> None:
+        """Tell the other processes at once what `endpoints.hold` has written down. Never raises."""
+        await self._places.hold(endpoint, credential, seconds)
+
+    async def close(self) -> None:
+        """Close the connection. May be repeated."""
+        await self._places.close()
+
+    async def _tell(self, demand: capacity.Demand, credential: int) -> None:
+        async with self._db.transaction() as connection:
+            facts = await capacity_rows.facts(connection, demand, credential, clock.now())
+        await self._places.tell(demand, credential, facts)
+
+
+def is_over(attempt_status: states.AttemptStatus) -> bool:
+    """Whether an attempt in this status keeps no place any more."""
+    return attempt_status not in {
+        states.AttemptStatus.INTENDED,
+        states.AttemptStatus.SENT,
+        states.AttemptStatus.ACCEPTED,
+    }
