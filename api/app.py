@@ -1,16 +1,22 @@
 """The composition root of the API."""
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Any
 
 import fastapi
 from fastapi import routing
+from fastapi.middleware import cors
 
-from api import errors, middleware, parts
+from api import dialects, errors, idempotency, middleware, parts
 from api.dashboard import routers as pages
 from api.native import (
+    audit,
+    batch_results,
+    batches,
+    budgets,
     catalog,
     deliveries,
     endpoints,
@@ -18,12 +24,15 @@ from api.native import (
     events,
     images,
     jobs,
+    keys,
     models,
     outputs,
     receivers,
     routes,
     signing,
+    tenants,
     texts,
+    usage,
     videos,
 )
 from api.operations import callbacks, health, metrics
@@ -45,6 +54,13 @@ ROUTERS = (
     signing.router,
     deliveries.router,
     events.router,
+    usage.router,
+    keys.router,
+    budgets.router,
+    tenants.router,
+    audit.router,
+    batches.router,
+    batch_results.router,
     health.router,
     metrics.router,
     *pages.ALL,
@@ -75,15 +91,34 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         redirect_slashes=False,
     )
     app.state.parts = made
-    app.state.allowed_methods = _allowed_methods
-    for router in ROUTERS:
+    app.state.dialects = dialects.find()
+    routers = [*ROUTERS, *(router for dialect in app.state.dialects for router in dialect.routers)]
+    app.state.allowed_methods = functools.partial(_allowed_methods, routers)
+    for router in routers:
         app.include_router(router)
     errors.install(app)
+    uploads = {path: configured.max_file_bytes for dialect in app.state.dialects for path in dialect.uploads}
     # The one added last is the outermost.
-    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes)
+    app.add_middleware(
+        middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=uploads | _larger_bodies(configured)
+    )
+    app.add_middleware(middleware.HeaderLimit, limit_bytes=configured.max_header_bytes)
+    if configured.cors_origins:
+        _allow_browsers(app, configured.cors_origins)
     app.add_middleware(middleware.RequestContext)
     _finish_openapi(app)
     return app
+
+
+def _allow_browsers(app: fastapi.FastAPI, origins: list[str]) -> None:
+    """Without credentials: a key in a page is the page's own doing, a cookie would be ours."""
+    app.add_middleware(
+        cors.CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Api-Key", "X-Request-Id"],
+        expose_headers=["Location", "Retry-After", "X-Request-Id", "RateLimit", "RateLimit-Policy"],
+    )
 
 
 @asynccontextmanager
@@ -96,9 +131,14 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
         await made.close()
 
 
-def _allowed_methods(path: str) -> list[str]:
+def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
+    """Paths whose bodies are streamed to the bucket, with room for the rest of the form."""
+    return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
+
+
+def _allowed_methods(routers: Sequence[fastapi.APIRouter], path: str) -> list[str]:
     """What a path knows, over all its routes: Starlette's own Allow header names one route's only."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, routing.APIRoute)]
+    routes = [route for router in routers for route in router.routes if isinstance(route, routing.APIRoute)]
     known = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
     return sorted(known) or ["GET", "HEAD"]
 
@@ -109,10 +149,28 @@ def _finish_openapi(app: fastapi.FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _drop_422(original())
+            schema = original()
+            _drop_422(schema)
+            _tell_of_idempotency(schema)
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign] # the documented way to extend it
+
+
+def _tell_of_idempotency(schema: dict[str, Any]) -> None:
+    """Every POST takes the header; those that make jobs declare it themselves."""
+    header = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": idempotency.DESCRIPTION,
+        "schema": {"type": "string"},
+        "example": "4f1c2a7e-order-17",
+    }
+    for operation in (path["post"] for path in schema["paths"].values() if "post" in path):
+        known = operation.setdefault("parameters", [])
+        if operation.get("security") and not any(item["name"] == header["name"] for item in known):
+            known.append(header)
 
 
 def _drop_422(schema: dict[str, Any]) -> None:

@@ -1,41 +1,70 @@
-"""The Idempotency-Key header, and the fingerprint that tells whether two requests are the same."""
+"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07), on every POST.
 
+Routes that make jobs bind the key to the job, in its transaction. Every other POST is answered inside one transaction
+together with its key, and the whole answer is kept for 24 hours. An answer may hold a secret that is shown only once:
+it is sealed with a key that only the caller's own key gives, which we do not have.
+"""
+
+import base64
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import fastapi
 import orjson
+from cryptography import fernet
 
+from api import auth
 from shared import errors
+from shared.db import idempotency as rows
+from shared.services import idempotency
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The caller's key, and the SHA-256 of what it was sent with. Both None when there is no key."""
-
-    value: str | None
-    fingerprint: str | None
+# Official SDKs (made by Stainless) send no key, but count their retries here.
+RETRY_COUNT = "X-Stainless-Retry-Count"
+_KEPT_HEADERS = ("location", "content-type")
+DESCRIPTION = "1 to 255 visible ASCII characters. The same key with the same body is done once, for 24 hours."
 
 
 async def key(
     request: fastapi.Request,
     idempotency_key: Annotated[
         str | None,
-        fastapi.Header(
-            alias="Idempotency-Key",
-            description="1 to 255 visible ASCII characters. The same key with the same body is one job.",
-            examples=["4f1c2a7e-order-17"],
-        ),
+        fastapi.Header(alias="Idempotency-Key", description=DESCRIPTION, examples=["4f1c2a7e-order-17"]),
     ] = None,
-) -> Key:
-    """The dependency of routes that make something. Raises InvalidRequestError for a key we do not take."""
-    if idempotency_key is None:
-        return Key(None, None)
-    return Key(_bare(idempotency_key), await _fingerprint(request))
+) -> idempotency.Once | None:
+    """The dependency of routes that make a job. Raises InvalidRequestError for a key we do not take."""
+    if idempotency_key is not None:
+        return idempotency.Once(_bare(idempotency_key), await _fingerprint(request))
+    return _folding(request, await _sent(request))
+
+
+def for_body(request: fastapi.Request, body: object) -> idempotency.Once | None:
+    """The same for a route that reads its body by itself: `body` is what was asked, as JSON, whatever the form it
+    came in. Raises InvalidRequestError.
+    """
+    sent = request.headers.get("Idempotency-Key")
+    return idempotency.Once(_bare(sent), _digest(request, body)) if sent is not None else _folding(request, body)
+
+
+async def for_answer(request: fastapi.Request, caller: auth.Caller) -> idempotency.Once | None:
+    """The key of any other POST, one for each key of a tenant; None if there is none. Raises InvalidRequestError."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return None
+    # A space, which no caller can send, keeps these apart from the keys of jobs.
+    return idempotency.Once(f"{caller.key_id} {_bare(sent)}", await _fingerprint(request))
+
+
+def _folding(request: fastapi.Request, body: object) -> idempotency.Once | None:
+    """If the operator wants it: a key made up for an SDK that sends none, so that its re-posts make no second job."""
+    seconds: int = request.app.state.parts.settings.fold_retries_seconds
+    count = request.headers.get(RETRY_COUNT, "")
+    if not seconds or not count.isdecimal() or len(count) > 3:
+        return None
+    caller: auth.Caller = request.scope["state"]["caller"]
+    fingerprint = _digest(request, body)
+    return idempotency.Once(f" folds {caller.key_id} {fingerprint}", fingerprint, seconds, int(count) > 0)
 
 
 def _bare(value: str) -> str:
@@ -51,10 +80,43 @@ def _bare(value: str) -> str:
 
 
 async def _fingerprint(request: fastapi.Request) -> str:
-    """Of method, path and parsed body: spaces and the order of fields make no other request."""
-    body = await request.json() if await request.body() else None
-    canonical = orjson.dumps([request.method, request.url.path, body], option=orjson.OPT_SORT_KEYS)
+    return _digest(request, await _sent(request))
+
+
+async def _sent(request: fastapi.Request) -> object:
+    return await request.json() if await request.body() else None
+
+
+def _digest(request: fastapi.Request, body: object) -> str:
+    """Of method, path, query and parsed body: spaces and the order of fields make no other request."""
+    query = sorted(request.query_params.multi_items())
+    canonical = orjson.dumps([request.method, request.url.path, query, body], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
 
 
-Keyed = Annotated[Key, fastapi.Depends(key)]
+def seal(request: fastapi.Request, response: fastapi.Response) -> rows.Answer:
+    """The answer as it is kept."""
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    return rows.Answer(response.status_code, headers, _cipher(request).encrypt(bytes(response.body)))
+
+
+def unseal(request: fastapi.Request, answer: rows.Answer) -> fastapi.Response:
+    """The kept answer, word for word. Raises IdempotencyMismatchError when the key was sent with another secret:
+    it was rotated since.
+    """
+    try:
+        body = _cipher(request).decrypt(answer.body)
+    except fernet.InvalidToken:
+        raise errors.IdempotencyMismatchError(
+            "This Idempotency-Key was used before your key was rotated; use a new one.", param="Idempotency-Key"
+        ) from None
+    return fastapi.Response(body, answer.status, {**answer.headers, "Idempotent-Replayed": "true"})
+
+
+def _cipher(request: fastapi.Request) -> fernet.Fernet:
+    secret = (auth.given(request) or "").encode("utf-8", "surrogateescape")
+    # Not the digest we store: nobody who has the database can make this.
+    return fernet.Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"genqueue sealed answers " + secret).digest()))
+
+
+Keyed = Annotated[idempotency.Once | None, fastapi.Depends(key)]

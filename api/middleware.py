@@ -2,11 +2,13 @@
 
 import re
 import time
+from collections.abc import Mapping
 
 import structlog
 from starlette import datastructures, types
 
 from api import errors as answers
+from api import rates
 from shared import errors, ids, logs, metrics
 
 REQUEST_ID = "X-Request-Id"
@@ -55,7 +57,7 @@ class RequestContext:
     async def _answer(
         self, error: Exception, scope: types.Scope, receive: types.Receive, answering: "_Answering"
     ) -> None:
-        response = answers.of_exception(error, answering.request_id)
+        response = answers.of_exception(error, scope)
         if answering.status is not None:
             raise error  # half an answer is out: the server must cut the line
         await response(scope, receive, answering.send)
@@ -76,6 +78,7 @@ class _Answering:
             self.status = message["status"]
             headers = datastructures.MutableHeaders(scope=message)
             headers[REQUEST_ID] = self.request_id
+            headers.update(self._scope["state"].get(rates.STATE, {}))
             if not self._scope["path"].startswith(_PAGES):
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -108,11 +111,14 @@ def _request_id(scope: types.Scope) -> str:
 
 
 class BodyLimit:
-    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed."""
+    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed.
+    `larger` are the limits of paths that take files.
+    """
 
-    def __init__(self, app: types.ASGIApp, limit_bytes: int) -> None:
+    def __init__(self, app: types.ASGIApp, limit_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
+        self.larger = larger or {}
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Serve one request."""
@@ -120,21 +126,42 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         declared = datastructures.Headers(scope=scope).get("content-length", "0")
+        limit_bytes = self._limit(scope)
         counted = 0
 
         async def receive_counted() -> types.Message:
             nonlocal counted
-            if declared.isdecimal() and int(declared) > self.limit_bytes:
-                raise self._too_large()
+            if declared.isdecimal() and int(declared) > limit_bytes:
+                raise self._too_large(limit_bytes)
             message = await receive()
             counted += len(message.get("body", b""))
-            if counted > self.limit_bytes:
-                raise self._too_large()
+            if counted > limit_bytes:
+                raise self._too_large(limit_bytes)
             return message
 
         await self.app(scope, receive_counted, send)
 
-    def _too_large(self) -> errors.TooLargeError:
-        return errors.TooLargeError(
-            f"The body is larger than {self.limit_bytes} bytes.", details={"max_bytes": self.limit_bytes}
-        )
+    def _limit(self, scope: types.Scope) -> int:
+        """Only forms may be larger: a JSON body is read into memory."""
+        is_form = datastructures.Headers(scope=scope).get("content-type", "").startswith("multipart/")
+        return self.larger.get(scope["path"], self.limit_bytes) if is_form else self.limit_bytes
+
+    def _too_large(self, limit_bytes: int) -> errors.TooLargeError:
+        return errors.TooLargeError(f"The body is larger than {limit_bytes} bytes.", details={"max_bytes": limit_bytes})
+
+
+class HeaderLimit:
+    """Raises HeadersTooLargeError for headers that are together too large."""
+
+    def __init__(self, app: types.ASGIApp, limit_bytes: int) -> None:
+        self.app = app
+        self.limit_bytes = limit_bytes
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Serve one request."""
+        if (
+            scope["type"] == "http"
+            and sum(len(name) + len(value) for name, value in scope["headers"]) > self.limit_bytes
+        ):
+            raise errors.HeadersTooLargeError(details={"max_bytes": self.limit_bytes})
+        await self.app(scope, receive, send)

@@ -12,11 +12,13 @@ from api import auth
 from shared import settings
 from shared.catalog import shelf
 from shared.db import engine
+from shared.db import keys as key_rows
 from shared.domain import models
 from shared.outbound import targets
 from shared.providers import registry
-from shared.queues import hints, live
-from shared.services import callbacks, catalog, endpoints, events, health, metrics, signing
+from shared.queues import hints, live, notices
+from shared.queues import limits as rates
+from shared.services import acceptance, admission, callbacks, catalog, endpoints, events, health, metrics, signing
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
 
@@ -29,6 +31,9 @@ class Parts:
 
     settings: settings.Settings
     keys: auth.Keys
+    counters: rates.Limits
+    rules: acceptance.Rules
+    key_changes: notices.Notices
     db: engine.Database
     store: objects.Objects
     catalogs: shelf.Shelf
@@ -64,6 +69,7 @@ class Parts:
         self.changes.start()
         self.news.start()
         self.hints.start()
+        self.key_changes.start()
         self.watch.start()
 
     def reload_catalog(self) -> None:
@@ -73,7 +79,8 @@ class Parts:
     async def close(self) -> None:
         """Let go of everything. May be repeated."""
         self.stopping.set()
-        for close in (self.changes.close, self.news.close, self.hints.close, self.watch.close, self.db.close):
+        hearers = (self.changes.close, self.news.close, self.hints.close, self.watch.close, self.key_changes.close)
+        for close in (*hearers, self.counters.close, self.db.close):
             # A server that is away, or a client that loses a cancellation, must not hold up our end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -92,11 +99,15 @@ def build(configured: settings.Settings) -> Parts:
     gauge_registry = prometheus_client.CollectorRegistry()
     gauge_registry.register(gauges)
     changes, stopping = live.Changes(redis_url), asyncio.Event()
-    catalogs = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
-    keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
+    catalogs = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
+    counters = rates.Limits(redis_url)
+    keys = auth.Keys(configured.admin_key.get_secret_value(), db, counters, configured.bad_keys_per_minute)
     return Parts(
         settings=configured,
-        keys=auth.Keys(configured.admin_key.get_secret_value()),
+        keys=keys,
+        counters=counters,
+        rules=_rules(configured),
+        key_changes=notices.Notices(database_url, key_rows.CHANNEL, keys.forget),
         db=db,
         store=store,
         catalogs=catalogs,
@@ -106,17 +117,34 @@ def build(configured: settings.Settings) -> Parts:
         health=health.Health(db, store, redis_url),
         gauges=gauges,
         gauge_registry=gauge_registry,
-        guard=targets.configured_guard(
-            configured.allowed_networks,
-            configured.allowed_local_networks,
-            configured.outbound_ports,
-            allow_http=configured.allow_plain_http,
-        ),
+        guard=_guard(configured),
         keyring=signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value())),
         followers=events.Follower(db, changes, stopping),
-        watch=endpoints.Watch(db, keys, lambda: catalog.reload(catalogs)),
+        watch=endpoints.Watch(db, _provider_keys(configured), lambda: catalog.reload(catalogs)),
         callbacks=callbacks.signer(configured),
         stopping=stopping,
+    )
+
+
+def _guard(configured: settings.Settings) -> targets.Guard:
+    return targets.configured_guard(
+        configured.allowed_networks,
+        configured.allowed_local_networks,
+        configured.outbound_ports,
+        allow_http=configured.allow_plain_http,
+    )
+
+
+def _provider_keys(configured: settings.Settings) -> dict[str, list[str]]:
+    return {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
+
+
+def _rules(configured: settings.Settings) -> acceptance.Rules:
+    return acceptance.Rules(
+        default_deadline_seconds=configured.default_deadline_seconds,
+        retention_seconds=configured.output_retention_seconds,
+        gate=admission.Admission(configured.max_queue_length, configured.max_queue_age_seconds),
+        guard=_guard(configured),
     )
 
 

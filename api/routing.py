@@ -1,18 +1,21 @@
-"""The order in which a request is checked: key, query, media type, size and JSON, then its fields.
+"""The order in which a request is checked: key, rate, scope, query, media type, size and JSON, then its fields.
 
 FastAPI reads the body before it solves dependencies; without this, a stranger could make us parse 8 MiB.
 """
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import fastapi
 from fastapi import routing
 from fastapi.dependencies import models as dependants
 
-from api import auth, bodies
-from shared import errors
+from api import auth, bodies, idempotency, parts, rates
+from shared import clock, errors
+from shared.db import idempotency as idempotency_rows
+from shared.domain import keys
+from shared.services import idempotency as idempotency_services
 
 _Handler = Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]
 
@@ -26,18 +29,84 @@ class CheckedRoute(routing.APIRoute):
         queries = _Queries(_query_names(self.dependant), _families(self.openapi_extra))
         public = self.path in auth.PUBLIC_ROUTES
         takes_body = self.body_field is not None
+        scope = scope_of(self)
+        keeps_answer = needs_answer_kept(self)
 
         async def handle(request: fastapi.Request) -> fastapi.Response:
             request = bodies.JsonRequest(request.scope, request.receive)
             if not public:
-                request.app.state.parts.keys.identify(request)
+                await _let_in(request, scope)
             queries.check(request)
             if takes_body:
                 bodies.check_media_type(request)
                 await request.json()
+            return await (_once(request, inner) if keeps_answer else inner(request))
+
+        return handle
+
+
+class DialectRoute(routing.APIRoute):
+    """A route of another company's API: key, rate and scope are checked as ours. It reads its body by itself, binds
+    its Idempotency-Key by `idempotency.for_body`, and passes over query parameters it does not know, as they do.
+    """
+
+    def get_route_handler(self) -> _Handler:
+        """FastAPI's handler behind our checks."""
+        inner = super().get_route_handler()
+        scope = scope_of(self)
+
+        async def handle(request: fastapi.Request) -> fastapi.Response:
+            await _let_in(request, scope)
+            for name, value in request.query_params.multi_items():
+                if "\0" in name or "\0" in value:
+                    raise errors.InvalidRequestError("Text may not hold the character U+0000.", param=name[:200])
             return await inner(request)
 
         return handle
+
+
+async def _let_in(request: fastapi.Request, scope: keys.Scope | None) -> None:
+    given: parts.Parts = request.app.state.parts
+    caller = await given.keys.identify(request)
+    await rates.check(given, request, caller)
+    if scope is not None:
+        caller.check(scope)
+
+
+async def _once(request: fastapi.Request, inner: _Handler) -> fastapi.Response:
+    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction."""
+    given: parts.Parts = request.app.state.parts
+    caller = await given.keys.identify(request)
+    once = await idempotency.for_answer(request, caller)
+    if once is None:
+        return await inner(request)
+    async with given.db.together() as connection:
+        before = await idempotency_services.bind(connection, caller.tenant_id, once, clock.now())
+        if before is not None:
+            return idempotency.unseal(request, before)
+        response = await inner(request)
+        await idempotency_rows.keep(connection, caller.tenant_id, once.key, idempotency.seal(request, response))
+        return response
+
+
+def scope_of(route: routing.APIRoute) -> keys.Scope | None:
+    """The scope a route needs: the one it says, else `read` for reading and `manage` for anything else."""
+    said = [inner.call.scope for inner in _all(route.dependant) if isinstance(inner.call, auth.Needs)]
+    if said:
+        return said[0]
+    return keys.Scope.READ if (route.methods or set()) <= {"GET", "HEAD"} else keys.Scope.MANAGE
+
+
+def needs_answer_kept(route: routing.APIRoute) -> bool:
+    """Whether it is a POST that does not bind the Idempotency-Key itself."""
+    binds = any(inner.call is idempotency.key for inner in _all(route.dependant))
+    return "POST" in (route.methods or ()) and route.path not in auth.PUBLIC_ROUTES and not binds
+
+
+def _all(dependant: dependants.Dependant) -> Iterator[dependants.Dependant]:
+    yield dependant
+    for inner in dependant.dependencies:
+        yield from _all(inner)
 
 
 class _Queries:

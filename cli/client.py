@@ -15,6 +15,7 @@ PATIENCE_SECONDS = 60
 TERMINAL = frozenset({"completed", "failed", "cancelled", "expired"})
 
 Json = dict[str, Any]
+Parameter = str | int | list[str]
 
 
 class ApiError(Exception):
@@ -73,14 +74,6 @@ class Client:
         key = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
         return await self._post(f"/v1/{kind}s", body, key)
 
-    async def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Json:
-        """GET any resource. Raises ApiError."""
-        return _read(await self._http.get(path, params=parameters))
-
-    async def post(self, path: str) -> Json:
-        """POST without a body: the actions of a resource. Raises ApiError."""
-        return _read(await self._http.post(path))
-
     @_while_away
     async def _post(self, path: str, body: Json, headers: dict[str, str]) -> Json:
         return _read(await self._http.post(path, json=body, headers=headers))
@@ -88,7 +81,7 @@ class Client:
     @_while_away
     async def job(self, job_id: str, wait_seconds: int = 0) -> Json:
         """The job, at once or when it changes. Raises ApiError."""
-        return await self.get(f"/v1/jobs/{job_id}", {"wait": wait_seconds} if wait_seconds else None)
+        return await self.get(f"/v1/jobs/{job_id}", **({"wait": wait_seconds} if wait_seconds else {}))
 
     async def follow(self, job_id: str) -> AsyncIterator[Json]:
         """Every change of the job until it is terminal. Raises ApiError."""
@@ -98,13 +91,41 @@ class Client:
             job = await self.job(job_id, WAIT_SECONDS)
             yield job
 
-    async def jobs(self, parameters: Mapping[str, Any], limit: int) -> list[Json]:
+    async def get(self, path: str, **parameters: Parameter) -> Json:
+        """GET a path. Raises ApiError."""
+        return _read(await self._http.get(path, params=parameters))
+
+    async def post(self, path: str, body: Json | None = None) -> Json:
+        """POST to a path. Raises ApiError."""
+        return _read(await self._http.post(path, json=body))
+
+    async def upload(self, path: str, file: Path, fields: dict[str, str]) -> Json:
+        """POST a form with a file, which is read as it is sent. Raises ApiError."""
+        with file.open("rb") as opened:
+            return _read(await self._http.post(path, files={"file": (file.name, opened)}, data=fields, timeout=3600))
+
+    async def save(self, path: str, target: Path, **parameters: str) -> int:
+        """Stream what a path answers into a file, whole or not at all; its length in bytes. Raises ApiError."""
+        half, size = target.with_name(f".{target.name}.part"), 0
+        async with self._http.stream("GET", path, params=parameters, follow_redirects=True) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                _read(answer)
+            with half.open("wb") as file:
+                async for chunk in answer.aiter_bytes():
+                    size += file.write(chunk)
+        half.replace(target)
+        return size
+
+    async def jobs(self, parameters: Mapping[str, Parameter], limit: int) -> list[Json]:
         """Up to `limit` jobs, newest first, over as many pages as that takes. Raises ApiError."""
         found: list[Json] = []
         cursor: str | None = None
         while len(found) < limit:
-            asked = {**parameters, "limit": min(limit - len(found), 100)} | ({"cursor": cursor} if cursor else {})
-            page = await self.get("/v1/jobs", asked)
+            asked: dict[str, Parameter] = {**parameters, "limit": min(limit - len(found), 100)} | (
+                {"cursor": cursor} if cursor else {}
+            )
+            page = await self.get("/v1/jobs", **asked)
             found += page["data"]
             cursor = page["next_cursor"]
             if cursor is None:

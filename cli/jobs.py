@@ -28,7 +28,7 @@ async def get(
 ) -> exits.Exit:
     """Show one job: status, attempts, cost, outputs."""
     async with screen.connect() as api:
-        job = await api.get(f"/v1/jobs/{job_id}", {"expand": "request"} if request else None)
+        job = await api.get(f"/v1/jobs/{job_id}", **({"expand": "request"} if request else {}))
     _print([job], as_json=json)
     if request and not json:
         screen.out.print_json(data=job["request"])

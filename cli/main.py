@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, doctor, exits, jobs, logs, models, outputs, submissions, up
+from cli import batch, catalog, demo, doctor, exits, jobs, logs, models, outputs, providers, submissions, up
 
 app = typer.Typer(
     name="genqueue",
@@ -19,10 +19,13 @@ app.command(rich_help_panel="Jobs")(jobs.rerun)
 app.command(rich_help_panel="Jobs")(outputs.download)
 app.command(rich_help_panel="Jobs")(models.models)
 app.add_typer(submissions.app, name="submit", rich_help_panel="Jobs")
+app.add_typer(batch.app, rich_help_panel="Jobs")
 app.command(rich_help_panel="Stack")(up.up)
 app.command(rich_help_panel="Stack")(demo.demo)
 app.command(rich_help_panel="Stack")(doctor.doctor)
 app.command(rich_help_panel="Stack")(logs.logs)
+app.add_typer(catalog.app, name="catalog", rich_help_panel="Stack")
+app.add_typer(providers.app, name="providers", rich_help_panel="Stack")
 
 
 @app.callback()

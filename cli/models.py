@@ -18,7 +18,7 @@ async def models(
         if model is not None:
             _show(await api.get(f"/v1/models/{model}"), as_json=json)
         else:
-            _list((await api.get("/v1/models", {"kind": kind} if kind else None))["data"], as_json=json)
+            _list((await api.get("/v1/models", **({"kind": kind} if kind else {})))["data"], as_json=json)
     return exits.Exit.DONE
 
 

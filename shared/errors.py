@@ -31,8 +31,19 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     FORBIDDEN_URL = "forbidden_url"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    RATE_LIMITED = "rate_limited"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    OVERLOADED = "overloaded"
     INVALID_CATALOG = "invalid_catalog"
     UNAVAILABLE = "unavailable"
+    GENERATION_REFUSED = "generation_refused"
+    GENERATION_FAILED = "generation_failed"
+    GENERATION_IN_DOUBT = "generation_in_doubt"
+    GENERATION_CANCELLED = "generation_cancelled"
+    TIMED_OUT = "timed_out"
+    STILL_RUNNING = "still_running"
     INTERNAL = "internal"
 
 
@@ -184,6 +195,41 @@ class IdempotencyMismatchError(GenqueueError):
     status = 422
 
 
+class IdempotencyInFlightError(GenqueueError):
+    """The first request with this Idempotency-Key has not ended yet; send it again after Retry-After."""
+
+    code = Code.IDEMPOTENCY_IN_FLIGHT
+    status = 409
+
+
+class BudgetExceededError(GenqueueError):
+    """The budget does not allow this job; `details` tells which one, what is left and when it resets."""
+
+    code = Code.BUDGET_EXCEEDED
+    status = 402
+
+
+class RateLimitedError(GenqueueError):
+    """Too much at once; `details` names the limit. Send it again after Retry-After."""
+
+    code = Code.RATE_LIMITED
+    status = 429
+
+
+class HeadersTooLargeError(GenqueueError):
+    """The request's headers are larger than we take."""
+
+    code = Code.HEADERS_TOO_LARGE
+    status = 431
+
+
+class OverloadedError(GenqueueError):
+    """The queue is full, and low priorities are turned away first; send it again after Retry-After."""
+
+    code = Code.OVERLOADED
+    status = 503
+
+
 class InvalidCatalogError(GenqueueError):
     """The catalog's files cannot be used, and the old catalog goes on serving; `details.faults` says what to mend."""
 
@@ -196,3 +242,45 @@ class UnavailableError(GenqueueError):
 
     code = Code.UNAVAILABLE
     status = 503
+
+
+class GenerationRefusedError(GenqueueError):
+    """The provider refused the prompt or the input; change the request. `details` names the fault and the job."""
+
+    code = Code.GENERATION_REFUSED
+    status = 400
+
+
+class GenerationFailedError(GenqueueError):
+    """Every provider that may serve this failed; `details` names the last fault and the job."""
+
+    code = Code.GENERATION_FAILED
+    status = 502
+
+
+class GenerationInDoubtError(GenqueueError):
+    """A provider may have made and charged this, and nobody can know; look before you ask again."""
+
+    code = Code.GENERATION_IN_DOUBT
+    status = 409
+
+
+class GenerationCancelledError(GenqueueError):
+    """The job was cancelled while this request waited for it."""
+
+    code = Code.GENERATION_CANCELLED
+    status = 409
+
+
+class TimedOutError(GenqueueError):
+    """The job was not done before its deadline; `details` names it."""
+
+    code = Code.TIMED_OUT
+    status = 504
+
+
+class StillRunningError(GenqueueError):
+    """The answer can be held no longer, but the job goes on: read it at the URL in `details`."""
+
+    code = Code.STILL_RUNNING
+    status = 504

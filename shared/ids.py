@@ -23,6 +23,8 @@ class Prefix(StrEnum):
     RECEIVER = "rcv"
     DELIVERY = "dlv"
     LEDGER = "led"
+    BUDGET = "bud"
+    AUDIT = "aud"
     SIGNING_KEY = "sgk"
 
 

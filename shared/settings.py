@@ -76,13 +76,41 @@ class Settings(BaseSettings):
     max_output_bytes: int = Field(2 * 1024**3, description="The largest output taken from a provider.")
     signed_url_seconds: int = Field(900, description="How long a signed download URL works.")
     output_retention_seconds: int = Field(30 * 86400, description="How long outputs are kept; 0 keeps them for ever.")
+    max_file_bytes: int = Field(512 * 1024**2, description="The largest file a caller may upload.")
+    file_retention_seconds: int = Field(30 * 86400, description="How long uploaded files are kept; 0: for ever.")
+    held_quiet_seconds: float = Field(
+        45.0,
+        description="How long an answer that waits for its job stays silent; then spaces keep its line open.",
+    )
+    held_answer_seconds: int = Field(600, description="How long an answer may wait for its job.")
     stream_downloads: bool = Field(
         default=False, description="Send output bytes through the API instead of a redirect."
     )
+    requests_per_minute: int = Field(
+        600, description="Requests a key may send a minute, unless the key says otherwise; 0 is no limit."
+    )
+    bad_keys_per_minute: int = Field(
+        30, description="Bad keys an address may send a minute before it is locked out; 0 is no limit."
+    )
+    max_queue_length: int = Field(
+        1_000_000, description="Queued jobs above which low priorities are turned away, and all at twice that; 0: none."
+    )
+    max_queue_age_seconds: int = Field(0, description="The same for the age of the oldest queued job; 0: none.")
+    fold_retries_seconds: int = Field(
+        0, description="Fold re-posts of SDKs that send no Idempotency-Key, for so long; 0 is off."
+    )
+    cors_origins: list[str] = Field(
+        default_factory=list, description="JSON: origins whose pages may call the API from a browser; none by default."
+    )
+    max_header_bytes: int = Field(32 * 1024, description="The most bytes of headers a request may have.")
     default_deadline_seconds: int = Field(3600, description="How long a job may take when the caller does not say.")
     lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
     worker_threads: int = Field(32, description="Task threads in one worker process.")
     poll_batch_size: int = Field(500, description="Due polls one doorbell takes.")
+    worker_slices: int = Field(4, description="Slices of batches one worker process has in hand at once.")
+    slice_rows: int = Field(200, description="Rows of a batch one slice keeps in the air.")
+    max_batch_bytes: int = Field(1024**3, description="The largest file taken as a batch.")
+    max_batch_rows: int = Field(1_000_000, description="The most rows taken in one batch.")
     failpoints: str = Field("", description="For tests: where to die, as in `sent_committed=once,claimed=0.05`.")
     failpoints_path: Path = Field(Path("/tmp"), description="For tests: remembers which failpoints have fired.")  # noqa: S108
     metrics_port: int = Field(0, description="A port where a worker or relay answers Prometheus; 0: none.")

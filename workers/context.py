@@ -17,6 +17,8 @@ from shared.storage import bucket, objects
 from shared.webhooks import sealing
 from workers import courier, hand, lease
 
+Hand = hand.Hand
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -33,6 +35,9 @@ class Context:
     news: live.News
     courier: courier.Courier
     hand: hand.Hand
+    # Not `hand.Hand`: in this class, the field above has that name now.
+    slice_hand: "Hand"
+    slots: asyncio.Semaphore
     lease: lease.Lease
     watch: endpoints.Watch
     capacity: capacity.Capacity
@@ -67,7 +72,7 @@ def open_context(configured: settings.Settings) -> Context:
     """Build the adapters; needs a running loop. Raises CatalogError for a catalog that cannot be read."""
     url = configured.database_url.get_secret_value()
     redis_url = configured.redis_url.get_secret_value()
-    catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    catalog = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     urls = provider_urls(configured)
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     guard = targets.configured_guard(
@@ -90,6 +95,8 @@ def open_context(configured: settings.Settings) -> Context:
         news=live.News(redis_url),
         courier=_courier(configured, db, guard, process_id),
         hand=hand.Hand(),
+        slice_hand=hand.Hand(),
+        slots=asyncio.Semaphore(configured.worker_slices),
         lease=lease.Lease(configured.lease_seconds),
         watch=endpoints.Watch(db, keys, lambda: opened.reload_catalog()),  # noqa: PLW0108 - it is made here
         capacity=capacity.Capacity(db, redis_url),

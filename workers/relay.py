@@ -5,6 +5,7 @@ It holds no state: two relays may run, and one that dies is missed by nobody for
 
 import asyncio
 import contextlib
+import dataclasses
 import math
 import signal
 from datetime import datetime
@@ -16,13 +17,15 @@ from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, deliveries, due, events
+from shared.services import claims, deliveries, due, events, slices, upkeep
+from shared.storage import bucket, objects
 from workers import doorbells
 from workers import metrics as exposition
 from workers.steps import stop
 
 TICK_SECONDS = 1.0
 SWEEP_SECONDS = 2.0
+UPKEEP_SECONDS = 10.0
 RING_BATCH = 500
 POLL_DOORBELLS = 4
 DELIVERY_DOORBELLS = 2
@@ -40,11 +43,13 @@ class Relay:
         self._settings = configured
         url = configured.database_url.get_secret_value()
         self._dsn = hints.dsn(url)
-        self._db = engine.Database(url, 3, "relay", configured.public_url)
+        self._db = engine.Database(url, 4, "relay", configured.public_url)
+        self._store = objects.Objects(bucket.location_of(configured))
         self._bells = doorbells.Doorbells()
         self._woken = asyncio.Event()
         self._limits = receivers.Limits(in_flight=configured.webhook_concurrency)
         self._polls_rung_at = 0.0
+        self._upkeep_goes_on = False
         self._deliveries_rung_at = 0.0
 
     async def run(self) -> None:
@@ -54,18 +59,24 @@ class Relay:
                 group.create_task(self._for_ever(self._ring, self._pause), name="ring")
                 group.create_task(self._for_ever(self._sweep, self._rest), name="sweep")
                 group.create_task(self._for_ever(self._bells.send_canaries, self._rest_long), name="canaries")
+                group.create_task(self._for_ever(self._upkeep, self._rest_from_upkeep), name="upkeep")
                 group.create_task(self._listen(), name="listen")
         finally:
             self._bells.close()
+            self._store.close()
             await self._db.close()
 
     async def _ring(self) -> None:
-        found = await due.take(self._db, clock.now(), RING_BATCH)
+        found = await due.take(self._db, clock.now(), RING_BATCH, self._settings.worker_threads)
         deliveries_at = await deliveries.next_at(self._db, self._limits)
+        turns = await due.take_slices(self._db, clock.now(), self._settings.worker_slices, self._settings.slice_rows)
         failpoints.reach(failpoints.Failpoint.RUNG)
-        await self._bells.ring(
-            found.job_ids, self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
-        )
+        polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
+        try:
+            await self._bells.ring(found.job_ids, polls, sendings, turns)
+        except Exception:
+            await due.not_rung(self._db, found.job_ids, clock.now())
+            raise
         metrics.RUNG_AGAIN.inc(found.rung_again)
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
@@ -96,9 +107,21 @@ class Relay:
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
-        if rescued or overdue or undelivered:
+        lost = await slices.rescue(self._db)
+        if lost:
+            _log.warning("slices_rescued", slices=lost)
+        if rescued or overdue or undelivered or lost:
             self._woken.set()
         await events.forget_old(self._db, clock.now(), self._settings.event_retention_seconds, FORGET_BATCH)
+
+    async def _upkeep(self) -> None:
+        done = await upkeep.run(self._db, self._store, clock.now())
+        self._upkeep_goes_on = done.is_full
+        if any(dataclasses.astuple(done)):
+            _log.info("upkeep", **dataclasses.asdict(done))
+
+    async def _rest_from_upkeep(self) -> None:
+        await asyncio.sleep(0 if self._upkeep_goes_on else UPKEEP_SECONDS)
 
     async def _pause(self) -> None:
         """Until something is due, a hint comes, or a second has passed."""

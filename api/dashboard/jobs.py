@@ -7,7 +7,7 @@ from typing import Annotated
 
 import fastapi
 
-from api import auth, idempotency, parts
+from api import auth, parts
 from api.dashboard import filters, pages, snippets, timelines
 from api.native import jobs as job_routes
 from api.native import outputs as output_routes
@@ -52,7 +52,7 @@ async def list_jobs(
 
 
 @router.post("/jobs/actions")
-async def act_on_many(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def act_on_many(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Cancel, rerun or delete the jobs that are marked, or all that fit the filters. What cannot be is left alone."""
     form = await request.form()
     wanted = filters.of(form)
@@ -112,7 +112,7 @@ async def output(
 
 
 @router.post("/jobs/{job_id}/{action}")
-async def act(job_id: str, action: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def act(job_id: str, action: str, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Cancel, rerun or delete one job; rerun goes on to the new one."""
     if action not in _ACTIONS:
         raise errors.NotFoundError
@@ -125,7 +125,7 @@ async def _cancel(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
 
 
 async def _rerun(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:
-    return (await job_routes.rerun_job(job_id, caller, idempotency.Key(None, None), given, fastapi.Response())).id
+    return (await job_routes.rerun_job(job_id, caller, None, given, fastapi.Response())).id
 
 
 async def _delete(given: parts.Parts, caller: auth.Caller, job_id: str) -> str:

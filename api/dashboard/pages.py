@@ -10,11 +10,13 @@ import fastapi
 import jinja2
 from fastapi import exceptions, responses, routing
 
+from api import auth, parts, validation
 from api import errors as answers
-from api import parts, validation
+from api import routing as checks
 from api.dashboard import sessions, words
 from shared import errors
 from shared.db import outages
+from shared.domain import keys
 
 _FOLDER = Path(__file__).parent
 # No inline script or style, nothing from elsewhere: text that others wrote cannot become code.
@@ -59,6 +61,10 @@ class Here:
     url: str
     token: str
     signed_in: bool
+    submits: bool
+    manages: bool
+    administers: bool
+    operates: bool
     public_url: str
     version: str
 
@@ -71,9 +77,23 @@ def _here(request: fastapi.Request) -> Here:
         url=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         token=session.token if session else "",
         signed_in=session is not None,
+        **_rights(request),
         public_url=given.settings.public_url.rstrip("/"),
         version=request.app.version,
     )
+
+
+def _rights(request: fastapi.Request) -> dict[str, bool]:
+    """What the key may do: a page does not offer what the API would refuse."""
+    caller: auth.Caller | None = request.scope.get("state", {}).get("caller")
+    scopes = caller.scopes if caller else frozenset()
+    admin = keys.Scope.ADMIN in scopes
+    return {
+        "submits": admin or keys.Scope.SUBMIT in scopes,
+        "manages": admin or keys.Scope.MANAGE in scopes,
+        "administers": admin,
+        "operates": caller is not None and caller.is_operator,
+    }
 
 
 def go(path: str) -> responses.RedirectResponse:
@@ -87,10 +107,15 @@ class PageRoute(routing.APIRoute):
     def get_route_handler(self) -> _Handler:
         """FastAPI's handler behind the cookie."""
         inner = super().get_route_handler()
+        public = self.path in auth.PUBLIC_ROUTES
+        scope = checks.scope_of(self)
 
         async def handle(request: fastapi.Request) -> fastapi.Response:
             try:
-                return await inner(await _identified(request))
+                request = await _with_key(request)
+                if not public:
+                    await _let_in(request, scope)
+                return await inner(request)
             except errors.UnauthenticatedError as error:
                 return _ask_for_key(request, error)
             except errors.GenqueueError as error:
@@ -107,7 +132,14 @@ class PageRoute(routing.APIRoute):
         return handle
 
 
-async def _identified(request: fastapi.Request) -> fastapi.Request:
+async def _let_in(request: fastapi.Request, scope: keys.Scope | None) -> None:
+    """As the API does, but pages that follow by themselves do not use up the key's rate."""
+    caller = await request.app.state.parts.keys.identify(request)
+    if scope is not None:
+        caller.check(scope)
+
+
+async def _with_key(request: fastapi.Request) -> fastapi.Request:
     """The request with the cookie's key. What changes something must come from our own page."""
     known = sessions.Sessions(request.app.state.parts.settings)
     session = known.of(request)

@@ -21,7 +21,7 @@ async def sign_in(
     """Check the key and go on to the page that was asked for."""
     session = sessions.Session(key.strip(), "")
     try:
-        given.keys.identify(sessions.with_key(request, session))
+        await given.keys.identify(sessions.with_key(request, session))
     except (errors.UnauthenticatedError, UnicodeError):
         return pages.show(request, "sign-in.html", 401, next=pages.local(next_), error="This key is not known here.")
     response = pages.go(pages.local(next_))

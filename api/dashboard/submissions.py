@@ -7,12 +7,12 @@ from typing import Any
 import fastapi
 import orjson
 
-from api import auth, idempotency, parts
+from api import auth, parts
 from api.dashboard import forms, pages, snippets
 from api.native import submissions as submission_routes
 from shared import errors
 from shared.domain import models, requests, states
-from shared.services import estimates, jobs
+from shared.services import estimates, idempotency, jobs
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -69,7 +69,7 @@ def _of_kind(catalog: models.Catalog, kind: states.Kind) -> list[models.Model]:
 
 
 @router.post("/new/price")
-async def price(request: fastapi.Request, _caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.Given) -> fastapi.Response:
     """What the form as it stands would cost, and the same as code. A fault is told, not raised: one is still typing."""
     fields = await request.form()
     kind = _kind(fields)
@@ -98,7 +98,7 @@ def _with_prompt(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.post("/new")
-async def submit(request: fastapi.Request, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+async def submit(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Make the job, or one for each model that is compared."""
     fields = await request.form()
     kind = _kind(fields)
@@ -124,8 +124,8 @@ async def _accept(
 ) -> str:
     """The form's nonce is its Idempotency-Key: a button pressed twice makes one job."""
     canonical = orjson.dumps(asked.model_dump(mode="json", by_alias=True), option=orjson.OPT_SORT_KEYS)
-    key = idempotency.Key(f"dashboard-{nonce}"[:200], hashlib.sha256(canonical).hexdigest())
-    receipt = await submission_routes.submit(given, caller, kind, asked, key, fastapi.Response())
+    once = idempotency.Once(f"dashboard-{nonce}"[:200], hashlib.sha256(canonical).hexdigest())
+    receipt = await submission_routes.submit(given, caller, kind, asked, once, fastapi.Response())
     return receipt.id
 
 

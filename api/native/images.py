@@ -30,7 +30,7 @@ _Body = Annotated[
 @router.post("/v1/images", status_code=202, operation_id="create_image", responses=submissions.RESPONSES)
 async def create_image(
     body: _Body,
-    caller: auth.Authenticated,
+    caller: auth.Submitter,
     key: idempotency.Keyed,
     given: parts.Given,
     response: fastapi.Response,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import fastapi
 import pydantic
 
-from api import auth, errors, idempotency, parts, routing
+from api import accepting, auth, errors, idempotency, parts, routing
 from api.native import answers, examples, moments, submissions
 from shared import clock, ids
 from shared import errors as faults
@@ -115,7 +115,7 @@ async def get_job(
     },
 )
 async def cancel_job(
-    job_id: JobId, caller: auth.Authenticated, given: parts.Given, response: fastapi.Response
+    job_id: JobId, caller: auth.Submitter, given: parts.Given, response: fastapi.Response
 ) -> answers.Job:
     """Cancel a job that is not over. 200: it is cancelled. 202: a provider is at work on it and will be told; it may
     still be completed. May be repeated.
@@ -136,20 +136,20 @@ async def cancel_job(
 )
 async def rerun_job(
     job_id: JobId,
-    caller: auth.Authenticated,
+    caller: auth.Submitter,
     key: idempotency.Keyed,
     given: parts.Given,
     response: fastapi.Response,
 ) -> answers.Accepted:
     """Make a new job from the stored request of one that is over, at today's prices; `rerun_of` names the old one."""
-    seconds = given.settings.default_deadline_seconds
-    wish = jobs.Rerun(caller.tenant_id, job_id, key.value, key.fingerprint, seconds, given.guard)
+    wish = jobs.Rerun(caller.sender, job_id, given.rules, key)
     catalog = given.catalog
     receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
+    accepting.announce(given, receipt)
     return submissions.hand_over(given, receipt, response)
 
 
 @router.delete("/v1/jobs/{job_id}", operation_id="delete_job", responses=errors.documented(400, 401, 404, 409))
-async def delete_job(job_id: JobId, caller: auth.Authenticated, given: parts.Given) -> answers.Job:
+async def delete_job(job_id: JobId, caller: auth.Submitter, given: parts.Given) -> answers.Job:
     """Delete the outputs of a job that is over, at once and for good; its record stays. May be repeated."""
     return answers.job(given, await jobs.delete(given.db, given.store, caller.tenant_id, job_id, clock.now()))

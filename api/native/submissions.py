@@ -4,13 +4,12 @@ import math
 from typing import Any
 
 import fastapi
-import structlog
 
-from api import auth, errors, idempotency, parts
+from api import accepting, auth, errors, parts
 from api.native import answers
-from shared import clock
 from shared.domain import requests, states
 from shared.services import acceptance
+from shared.services import idempotency as idempotency_services
 
 LONGEST_RETRY_AFTER_SECONDS = 15
 
@@ -25,7 +24,7 @@ _HEADERS = {
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"description": "Stored; it will reach one terminal status", "headers": _HEADERS},
 }
-RESPONSES = {**ACCEPTED, **errors.documented(400, 401, 404, 413, 415, 422)}
+RESPONSES = {**ACCEPTED, **errors.documented(400, 401, 402, 404, 409, 413, 415, 422)}
 
 
 async def submit(
@@ -33,38 +32,23 @@ async def submit(
     caller: auth.Caller,
     kind: states.Kind,
     request: requests.AnyRequest,
-    key: idempotency.Key,
+    once: idempotency_services.Once | None,
     response: fastapi.Response,
 ) -> answers.Accepted:
     """Accept the request and fill in the response's headers."""
-    catalog = given.catalog
-    new = acceptance.NewRequest(
-        tenant_id=caller.tenant_id,
-        kind=kind,
-        request=request,
-        default_deadline_seconds=given.settings.default_deadline_seconds,
-        idempotency_key=key.value,
-        fingerprint=key.fingerprint,
-        guard=given.guard,
-        snapshot=given.watch.current,
-    )
-    receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
+    receipt = await accepting.accept(given, caller, kind, request, once)
     return hand_over(given, receipt, response)
 
 
 def hand_over(given: parts.Parts, receipt: acceptance.Receipt, response: fastapi.Response) -> answers.Accepted:
-    """The answer to an accepted request, with its headers; nudges the relay if the job is new."""
+    """The answer to an accepted request, with its headers."""
     job = receipt.job
-    structlog.contextvars.bind_contextvars(job_id=job.id)
     answer = answers.accepted(given, job)
     model = given.catalog.models.get(job.model)
     response.headers["Location"] = answer.polling_url
     response.headers["Retry-After"] = str(_first_poll_seconds(model.usual_seconds if model else 1.0))
     if receipt.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    else:
-        given.hints.give()
-        given.news.tell(job.id, job.tenant_id)
     return answer
 
 

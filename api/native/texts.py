@@ -44,7 +44,7 @@ _Body = Annotated[
 @router.post("/v1/texts", status_code=202, operation_id="create_text", responses=submissions.RESPONSES)
 async def create_text(
     body: _Body,
-    caller: auth.Authenticated,
+    caller: auth.Submitter,
     key: idempotency.Keyed,
     given: parts.Given,
     response: fastapi.Response,

@@ -38,7 +38,7 @@ _Body = Annotated[
 @router.post("/v1/videos", status_code=202, operation_id="create_video", responses=submissions.RESPONSES)
 async def create_video(
     body: _Body,
-    caller: auth.Authenticated,
+    caller: auth.Submitter,
     key: idempotency.Keyed,
     given: parts.Given,
     response: fastapi.Response,

@@ -1,6 +1,6 @@
 """Claiming jobs: conditional updates with an owner and a fence. A doubled or late doorbell finds nothing here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,8 @@ from shared.db.tables import processes as process_tables
 from shared.domain import jobs, states
 
 RING_AGAIN_SECONDS = 5.0
-LONGEST_RING_SECONDS = 300.0
+LONGEST_RING_SECONDS = 60.0
+OVERDUE_BATCH = 500
 
 _JOBS = tables.jobs
 _ACTIVE = _JOBS.c.status.in_(sorted(states.ACTIVE))
@@ -68,9 +69,13 @@ async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> 
 
 
 async def release(connection: engine.Connection, job: jobs.Job, step: states.Step, due_at: datetime) -> jobs.Job:
-    """Give a claimed job back, to go on with `step` at `due_at`. A cancel that came meanwhile makes it due now."""
+    """Give a claimed job back, to go on with `step` at `due_at`. A cancel that came meanwhile makes it due now.
+    One that has not begun is parked until then: it had its turn.
+    """
     due = sa.case((_JOBS.c.cancel_requested_at.is_not(None), sa.func.least(due_at, sa.func.now())), else_=due_at)
-    return await write(connection, job, lease_owner=None, step=step, due_at=due, ring_at=due, rings=0)
+    has_not_begun = sa.and_(_JOBS.c.status == states.JobStatus.QUEUED, due > sa.func.now())
+    rings = sa.case((has_not_begun, tables.PARKED), else_=0)
+    return await write(connection, job, lease_owner=None, step=step, due_at=due, ring_at=due, rings=rings)
 
 
 async def release_dead(connection: engine.Connection) -> list[str]:
@@ -103,24 +108,40 @@ async def drop(connection: engine.Connection, owner: str, fences: Mapping[str, i
 
 
 async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
-    """The jobs to ring for now, with how often each was rung before. Each is rung again later, until it is claimed:
-    after 5 s, 10 s … five minutes.
+    """The jobs that wait for nobody's turn and are to be rung for now, with how often each was rung before. Each is
+    rung again later, until it is claimed: after 5 s, 10 s … a minute. (New jobs: db/turns.py.)
     """
     due = (
         sa.select(_JOBS.c.id)
-        .where(_JOBS.c.lease_owner.is_(None), _WORK, _JOBS.c.ring_at <= now)
+        .where(sa.text(tables.RUNNING), _JOBS.c.ring_at <= now)
         .order_by(_JOBS.c.ring_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    pause = sa.func.least(RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(_JOBS.c.rings, 10)), LONGEST_RING_SECONDS)
+    pause = sa.func.least(
+        RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(sa.func.greatest(_JOBS.c.rings, 0), 10)), LONGEST_RING_SECONDS
+    )
     rung = await connection.execute(
         sa.update(_JOBS)
         .where(_JOBS.c.id.in_(due.scalar_subquery()))
-        .values(ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause), rings=_JOBS.c.rings + 1)
+        .values(
+            ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause),
+            rings=sa.func.greatest(_JOBS.c.rings, 0) + 1,
+        )
         .returning(_JOBS.c.id, _JOBS.c.rings)
     )
     return [(row.id, row.rings - 1) for row in rung]
+
+
+async def unring(connection: engine.Connection, job_ids: Sequence[str], again_at: datetime) -> None:
+    """The doorbells of these jobs could not be sent: it does not count, and they are rung for again soon. Otherwise
+    a long outage of the broker would be followed by a long silence.
+    """
+    await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id.in_(job_ids), sa.text(tables.RUNNING))
+        .values(ring_at=again_at, rings=sa.func.greatest(_JOBS.c.rings - 1, 1))
+    )
 
 
 async def count_due_polls(connection: engine.Connection, now: datetime, cap: int) -> int:
@@ -135,18 +156,21 @@ async def count_due_polls(connection: engine.Connection, now: datetime, cap: int
 
 async def next_due(connection: engine.Connection) -> datetime | None:
     """When the next doorbell or poll falls due, if any job waits at all."""
-    rings = sa.select(sa.func.min(_JOBS.c.ring_at)).where(_JOBS.c.lease_owner.is_(None), _WORK)
+    rings = sa.select(sa.func.min(_JOBS.c.ring_at)).where(sa.text(tables.RUNNING))
+    waiting = sa.select(_JOBS.c.ring_at).where(sa.text(tables.WAITING)).limit(1)
     polls = sa.select(sa.func.min(_JOBS.c.due_at)).where(
         _JOBS.c.lease_owner.is_(None), _JOBS.c.step == states.Step.POLL
     )
-    found = await connection.execute(sa.select(sa.func.least(rings.scalar_subquery(), polls.scalar_subquery())))
+    found = await connection.execute(
+        sa.select(sa.func.least(*(query.scalar_subquery() for query in (rings, waiting, polls))))
+    )
     moment: datetime | None = found.scalar_one()
     return moment
 
 
 async def make_overdue_due(connection: engine.Connection, now: datetime, collect_grace_seconds: int) -> list[str]:
     """Wake jobs whose deadline has passed, so that a worker ends them. A job that is collecting is paid for
-    already, and gets `collect_grace_seconds` more.
+    already, and gets `collect_grace_seconds` more. Those still waiting for their turn are woken some at a time.
     """
     grace = timedelta(seconds=collect_grace_seconds)
     passed = sa.or_(
@@ -159,4 +183,17 @@ async def make_overdue_due(connection: engine.Connection, now: datetime, collect
         .values(due_at=now, ring_at=now, rings=0)
         .returning(_JOBS.c.id)
     )
-    return list(woken.scalars())
+    waiting = (
+        sa.select(_JOBS.c.id)
+        .where(sa.text(tables.WAITING), _ACTIVE, _JOBS.c.deadline_at <= now)
+        .order_by(_JOBS.c.deadline_at)
+        .limit(OVERDUE_BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rung = await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id.in_(waiting.scalar_subquery()))
+        .values(ring_at=now, rings=1)
+        .returning(_JOBS.c.id)
+    )
+    return [*woken.scalars(), *rung.scalars()]

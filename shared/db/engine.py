@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -10,6 +11,8 @@ from sqlalchemy.ext import asyncio as sa_asyncio
 
 Connection = sa_asyncio.AsyncConnection
 _PUBLIC_URL = "genqueue_public_url"
+
+_together: ContextVar[Connection | None] = ContextVar("together", default=None)
 
 
 def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever a JSONB column holds
@@ -52,9 +55,35 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Commits at the end of the block, rolls back on any exception."""
+        """Commits at the end of the block, rolls back on any exception. Inside `together`: joins, and commits with
+        it.
+        """
+        around = _together.get()
+        if around is not None:
+            yield around
+            return
         async with self.engine.begin() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[Connection]:
+        """One transaction around all that are opened in this block, by this task: they commit together or not at
+        all. What runs inside must make no outside call and must not gather queries.
+        """
+        async with self.engine.begin() as connection:
+            token = _together.set(connection)
+            try:
+                yield connection
+            finally:
+                _together.reset(token)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Reads only, and all of it as it was at one moment."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                yield connection
 
     async def ping(self) -> None:
         """Raise if Postgres does not answer."""

@@ -1,6 +1,7 @@
 """Reading one tenant's jobs, and the small writes its callers may ask for. Every query names the tenant (P6)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,14 +33,15 @@ async def page(
     connection: engine.Connection,
     tenant_id: str,
     wanted: listings.JobFilter,
-    before_id: str | None,
+    after_id: str | None,
     limit: int,
 ) -> list[jobs.Job]:
-    """Up to `limit` jobs, newest first, all older than `before_id`. Ids sort by the time they were made."""
+    """Up to `limit` jobs, those after `after_id` in the order wanted. Ids sort by the time they were made."""
     conditions = [_JOBS.c.tenant_id == tenant_id, *_conditions(wanted)]
-    if before_id is not None:
-        conditions.append(_JOBS.c.id < before_id)
-    found = await connection.execute(sa.select(_JOBS).where(*conditions).order_by(_JOBS.c.id.desc()).limit(limit))
+    if after_id is not None:
+        conditions.append(_JOBS.c.id > after_id if wanted.oldest_first else _JOBS.c.id < after_id)
+    order = _JOBS.c.id.asc() if wanted.oldest_first else _JOBS.c.id.desc()
+    found = await connection.execute(sa.select(_JOBS).where(*conditions).order_by(order).limit(limit))
     return [rows.job(row) for row in found]
 
 
@@ -57,22 +59,25 @@ def _conditions(wanted: listings.JobFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(_JOBS.c.created_at > wanted.created_after)
     if wanted.created_before is not None:
         conditions.append(_JOBS.c.created_at < wanted.created_before)
+    if wanted.deleted is not None:
+        conditions.append(_JOBS.c.deleted_at.is_not(None) if wanted.deleted else _JOBS.c.deleted_at.is_(None))
     if wanted.metadata:
         conditions.append(_JOBS.c.metadata.contains(dict(wanted.metadata)))
     return conditions
 
 
 async def queue_position(connection: engine.Connection, tenant_id: str, job: jobs.Job) -> int:
-    """How many of the tenant's queued jobs go before this one, plus one; counted up to QUEUE_POSITION_CAP.
-
-    Two short ranges of one index instead of an OR, which would read the whole queue.
-    """
-    queued = (_JOBS.c.tenant_id == tenant_id, _JOBS.c.status == states.JobStatus.QUEUED)
-    one = sa.select(sa.literal(1).label("one")).select_from(_JOBS)
-    cap = QUEUE_POSITION_CAP - 1
-    more_urgent = one.where(*queued, _JOBS.c.priority > job.priority).limit(cap)
-    older = one.where(*queued, _JOBS.c.priority == job.priority, _JOBS.c.id < job.id).limit(cap)
-    ahead = sa.union_all(more_urgent.subquery().select(), older.subquery().select()).limit(cap).subquery()
+    """How many of the tenant's queued jobs go before this one, plus one; counted up to QUEUE_POSITION_CAP."""
+    ahead = (
+        sa.select(sa.literal(1).label("one"))
+        .where(
+            _JOBS.c.tenant_id == tenant_id,
+            sa.text(tables.QUEUED),
+            sa.tuple_(_JOBS.c.turn_at, _JOBS.c.id) < sa.tuple_(job.turn_at, job.id),
+        )
+        .limit(QUEUE_POSITION_CAP - 1)
+        .subquery()
+    )
     counted = await connection.execute(sa.select(sa.func.count()).select_from(ahead))
     return counted.scalar_one() + 1
 
@@ -90,14 +95,28 @@ async def count_queued(connection: engine.Connection, tenant_id: str, model: str
 
 async def request_body(connection: engine.Connection, tenant_id: str, job_id: str) -> dict[str, Any] | None:
     """The request as it was accepted (`requests.parse` reads it), or None if the tenant has no such job."""
+    stored = await stored_request(connection, tenant_id, job_id)
+    return stored.body if stored else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The request as it was accepted, and what each endpoint (by name) asked for then, by unit."""
+
+    body: dict[str, Any]
+    prices: dict[str, dict[str, str]]
+
+
+async def stored_request(connection: engine.Connection, tenant_id: str, job_id: str) -> StoredRequest | None:
+    """The request with its prices, or None if the tenant has no such job, or it was forgotten."""
     bodies = tables.requests
     found = await connection.execute(
-        sa.select(bodies.c.body)
+        sa.select(bodies.c.body, bodies.c.prices)
         .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
         .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id == job_id)
     )
-    body: dict[str, Any] | None = found.scalar_one_or_none()
-    return body
+    row = found.one_or_none()
+    return StoredRequest(row.body, row.prices) if row else None
 
 
 async def prompts(
@@ -147,6 +166,19 @@ async def served_endpoint(connection: engine.Connection, tenant_id: str, job_id:
     return models.endpoint_name(row[0], row[1]) if row and row[0] and row[1] else None
 
 
+async def request_bodies(
+    connection: engine.Connection, tenant_id: str, job_ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The requests of many of the tenant's jobs in one query, by job id."""
+    bodies = tables.requests
+    found = await connection.execute(
+        sa.select(bodies.c.job_id, bodies.c.body)
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id.in_(job_ids))
+    )
+    return {row.job_id: row.body for row in found}
+
+
 async def cancel_untouched(
     connection: engine.Connection, tenant_id: str, job_id: str, now: datetime
 ) -> jobs.Job | None:
@@ -170,6 +202,7 @@ async def cancel_untouched(
             billed=states.Billed.NO,
             cancel_requested_at=sa.func.coalesce(_JOBS.c.cancel_requested_at, now),
             finished_at=now,
+            held_micros=0,
             fence=_JOBS.c.fence + 1,
         )
         .returning(_JOBS)
@@ -207,3 +240,29 @@ async def mark_deleted(connection: engine.Connection, tenant_id: str, job_id: st
     )
     row = changed.one_or_none()
     return rows.job(row) if row else None
+
+
+async def lock_unsettled(connection: engine.Connection, job_ids: Sequence[str]) -> list[jobs.Job]:
+    """Jobs that are over, as they were before their hold was set to 0 here; they stay locked until the commit."""
+    query = sa.select(_JOBS).where(_JOBS.c.id.in_(job_ids), sa.text(tables.UNSETTLED)).order_by(_JOBS.c.id)
+    found = [rows.job(row) for row in await connection.execute(query.with_for_update())]
+    await connection.execute(sa.update(_JOBS).where(_JOBS.c.id.in_([j.id for j in found])).values(held_micros=0))
+    return found
+
+
+async def go_on(
+    connection: engine.Connection, job_id: str, step: states.Step, due_at: datetime, attempt_id: str, now: datetime
+) -> None:
+    """Make a job that was just inserted one that has been asked for already (by a slice of a batch)."""
+    await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id == job_id, _JOBS.c.status == states.JobStatus.QUEUED)
+        .values(
+            status=states.JobStatus.IN_PROGRESS,
+            started_at=now,
+            step=step,
+            due_at=due_at,
+            ring_at=due_at,
+            attempt_id=attempt_id,
+        )
+    )

@@ -5,6 +5,7 @@ from sqlalchemy import exc
 
 # Deadlocks, lost races and time limits pass by themselves; classes 08, 53, 57 and 58 are the server's own troubles.
 _PASSING_STATES = frozenset({"40001", "40P01", "55P03", "25006"})
+_LOCK_NOT_AVAILABLE = "55P03"
 _PASSING_CLASSES = ("08", "53", "57", "58")
 
 
@@ -27,3 +28,9 @@ def _passes(error: BaseException | None) -> bool:
         state = error.sqlstate or ""
         return state in _PASSING_STATES or state.startswith(_PASSING_CLASSES)
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+
+
+def is_lock_timeout(error: exc.DBAPIError) -> bool:
+    """Whether the statement waited longer for a lock than it may."""
+    cause = _cause(error)
+    return isinstance(cause, asyncpg.PostgresError) and cause.sqlstate == _LOCK_NOT_AVAILABLE

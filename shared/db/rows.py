@@ -5,10 +5,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.domain import attempts, deliveries, events, faults, jobs, outputs, receivers, signing, states, tries
+from shared.domain import (
+    attempts,
+    deliveries,
+    envelopes,
+    events,
+    faults,
+    files,
+    jobs,
+    outputs,
+    receivers,
+    signing,
+    states,
+    tries,
+)
 
 Row = sa.Row[Any] | sa.RowMapping
 
+_OUTPUT_FIELDS = frozenset(field.name for field in fields(outputs.Output))
 _JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))
 _EVENT_FIELDS = tuple(field.name for field in fields(events.Event))
 _DELIVERY_FIELDS = tuple(field.name for field in fields(deliveries.Delivery))
@@ -22,6 +36,7 @@ def job(row: Row) -> jobs.Job:
     values["status"] = states.JobStatus(values["status"])
     values["step"] = states.Step(values["step"])
     values["on_doubt"] = states.OnDoubt(values["on_doubt"])
+    values["budget_ids"] = tuple(values["budget_ids"])
     values["billed"] = states.Billed(values["billed"]) if values["billed"] else None
     return jobs.Job(**values)
 
@@ -37,8 +52,8 @@ def attempt(row: Row) -> attempts.Attempt:
 
 
 def output(row: Row) -> outputs.Output:
-    """An output from a row of `outputs`."""
-    values = _mapping(row)
+    """An output from a row of `outputs`; a column only upkeep needs is dropped."""
+    values = {name: value for name, value in _mapping(row).items() if name in _OUTPUT_FIELDS}
     values["variant"] = outputs.Variant(values["variant"])
     return outputs.Output(**values)
 
@@ -59,6 +74,7 @@ def delivery(row: Row) -> deliveries.Delivery:
     values = _picked(row, _DELIVERY_FIELDS)
     values["event_type"] = events.EventType(values["event_type"])
     values["status"] = deliveries.DeliveryStatus(values["status"])
+    values["format"] = envelopes.Envelope(values["format"]) if values["format"] else None
     values["trigger"] = tries.Trigger(values["trigger"])
     return deliveries.Delivery(**values)
 
@@ -85,6 +101,11 @@ def receiver(row: Row) -> receivers.Receiver:
 def signing_key(row: Row) -> signing.SigningKey:
     """A signing key from a row of `signing_keys`."""
     return signing.SigningKey(**_mapping(row))
+
+
+def file(row: Row) -> files.File:
+    """A file from a row of `files`."""
+    return files.File(**_mapping(row))
 
 
 def source(value: outputs.Source) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
-from shared.domain import endpoints, models, offers, requests, requirements
+from shared.domain import endpoints, models, offers, pricing, requests, requirements
 
 Check = tuple["Filter", Callable[[offers.Offer], bool]]
 _PER_MILLION = Decimal(1_000_000)
@@ -22,6 +22,7 @@ class Filter(StrEnum):
     ZDR = "zdr"
     REQUIRE_PARAMETERS = "require_parameters"
     MAX_PRICE = "max_price"
+    MAX_COST = "max_cost"
     ALLOW_FALLBACKS = "allow_fallbacks"
 
 
@@ -58,7 +59,16 @@ def of_caller(request: requests.AnyRequest) -> list[Check]:
         checks.append((Filter.REQUIRE_PARAMETERS, lambda offer: asked <= offer.takes))
     if options.max_price is not None:
         checks.append((Filter.MAX_PRICE, _within(request, options.max_price)))
+    if request.max_cost is not None:
+        most_micros = pricing.to_micros(Decimal(str(request.max_cost)))
+        checks.append((Filter.MAX_COST, lambda offer: cost_micros(request, offer) <= most_micros))
     return checks
+
+
+def cost_micros(request: requests.AnyRequest, offer: offers.Offer) -> int:
+    """The most this request should cost there, in micro-dollars."""
+    fares = offer.tariff.of(*offers.form(request))
+    return offers.cost_micros(fares, pricing.expected_amounts(offer.model, request))
 
 
 def caps(most: requests.MaxPrice) -> dict[models.Unit, Decimal]:

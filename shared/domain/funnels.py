@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.domain import endpoints, filters, models, offers, requests, requirements, routing
+from shared.domain import endpoints, filters, models, offers, pricing, requests, requirements, routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ def _change(name: filters.Filter, request: requests.AnyRequest, offer: offers.Of
     if name is filters.Filter.REQUIRE_PARAMETERS:
         missing = [each for each in requirements.asked_parameters(request) if each not in offer.takes]
         return f"leave out {', '.join(missing)}, or provider.require_parameters"
+    if name is filters.Filter.MAX_COST:
+        return f"raise max_cost to {format(filters.cost_micros(request, offer) / pricing.MICROS, 'f')}"
     if name is filters.Filter.MAX_PRICE:
         return _raise_caps(request, offer)
     return simple[name]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.domain import faults, states
+from shared.domain import envelopes, faults, states
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class Job:
 
     id: str
     tenant_id: str
+    key_id: str
     kind: states.Kind
     status: states.JobStatus
     step: states.Step
@@ -28,6 +29,12 @@ class Job:
     metadata: dict[str, str]
     estimate_micros: int
     cost_micros: int
+    turn_at: datetime
+    held_micros: int = 0
+    budget_ids: tuple[str, ...] = ()
+    is_test: bool = False
+    store: bool = True
+    retention_seconds: int | None = None
     lease_owner: str | None = None
     attempt_id: str | None = None
     started_at: datetime | None = None
@@ -44,10 +51,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What is inserted when a request is accepted."""
+    """What is inserted when a request is accepted. `prices`: what each endpoint asks for today, by its name."""
 
     id: str
     tenant_id: str
+    key_id: str
     kind: states.Kind
     model: str
     priority: int
@@ -57,7 +65,12 @@ class NewJob:
     metadata: dict[str, str]
     estimate_micros: int
     request: dict[str, Any]
+    prices: dict[str, dict[str, str]]
     rerun_of: str | None = None
+    budget_ids: tuple[str, ...] = ()
+    is_test: bool = False
+    store: bool = True
+    retention_seconds: int | None = None
     webhook: "Webhook | None" = None
 
 
@@ -68,6 +81,7 @@ class Webhook:
     url: str
     origin: str
     events: tuple[str, ...] | None
+    format: envelopes.Envelope = envelopes.Envelope.STANDARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,28 @@ def actual(
     return _price(endpoint, request, amounts)
 
 
+def snapshot(endpoint: models.Endpoint, request: requests.AnyRequest) -> dict[str, str]:
+    """Today's price by unit, for this request at this endpoint: what the job will be charged by, whatever the
+    catalog says when it ends.
+    """
+    form = getattr(request, "resolution", None), getattr(request, "size", None)
+    return {unit.value: format(usd, "f") for unit in models.Unit if (usd := unit_price(endpoint, unit, *form))}
+
+
+def at_prices(endpoint: models.Endpoint, prices: dict[str, str]) -> models.Endpoint:
+    """The endpoint as it was when the snapshot was taken."""
+    frozen = tuple(models.Price(unit=models.Unit(unit), usd=Decimal(usd)) for unit, usd in prices.items())
+    return endpoint.model_copy(update={"prices": frozen})
+
+
+def with_what_is_left(request: requests.AnyRequest, spent_micros: int) -> requests.AnyRequest:
+    """The request with its `max_cost` less what was spent on it."""
+    if request.max_cost is None or not spent_micros:
+        return request
+    left = max(Decimal(str(request.max_cost)) - spent_micros / MICROS, Decimal(0))
+    return request.model_copy(update={"max_cost": float(left)})
+
+
 def default_seconds(model: models.Model) -> int:
     """How long a video is when the caller does not say: the model's first duration."""
     return model.durations[0] if model.durations else DEFAULT_SECONDS

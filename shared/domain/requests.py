@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 import jsonschema
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.domain import events, faults, states
+from shared.domain import envelopes, events, faults, states
 
 PROMPT_CHARACTERS = 32_000
 
@@ -61,6 +61,16 @@ class Request(Strict):
         Field(max_length=2, description="Also fall back on these faults of the caller's own"),
     ] = []
     provider: ProviderOptions = ProviderOptions()
+    max_cost: Annotated[
+        float | None, Field(ge=0, le=1_000_000, description="USD: all attempts together; dearer endpoints are left out")
+    ] = None
+    store: Annotated[
+        bool, Field(description="false: prompt and result are deleted once collected, or after an hour")
+    ] = True
+    retention_seconds: Annotated[
+        int | None,
+        Field(ge=60, le=10 * 366 * 86400, description="How long outputs are kept; your tenant's limit holds"),
+    ] = None
     webhook_url: Annotated[
         Url | None, Field(description="Where this job's events go, besides your registered receivers")
     ] = None
@@ -68,6 +78,9 @@ class Request(Strict):
         list[Annotated[events.EventType, Field(strict=False)]] | None,
         Field(min_length=1, max_length=20, description="Which of them; unset: the ends (completed, failed, …)"),
     ] = None
+    webhook_format: Annotated[
+        envelopes.Envelope, Field(strict=False, description="Whose envelope and signature its events come in")
+    ] = envelopes.Envelope.STANDARD
 
     @model_validator(mode="after")
     def _webhook_is_whole(self) -> Self:

@@ -1,29 +1,67 @@
 """Accepting a request: everything that can be refused is refused here, before anything is stored or spent."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared import errors, ids, metrics
-from shared.db import acceptance, engine
+from shared.db import acceptance, budgets, engine, ledger
 from shared.db import jobs as job_rows
-from shared.domain import doubts, endpoints, funnels, jobs, models, names, requests, requirements, routing, states
+from shared.domain import (
+    doubts,
+    endpoints,
+    funnels,
+    jobs,
+    keys,
+    models,
+    names,
+    offers,
+    pricing,
+    requests,
+    requirements,
+    routing,
+    states,
+    tenants,
+)
 from shared.outbound import downloads, targets
-from shared.services import receivers
+from shared.services import admission, idempotency, limits, receivers, reservations
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose request it is: the tenant, the key, and what both are held to."""
+
+    tenant_id: str
+    key_id: str
+    mode: keys.Mode = keys.Mode.LIVE
+    limits: keys.Limits = field(default_factory=keys.Limits)
+    retention_seconds: int | None = None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the key is a test key."""
+        return self.mode is keys.Mode.TEST
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the deployment says about every request. Without a guard the strictest rules hold for `webhook_url`."""
+
+    default_deadline_seconds: int
+    retention_seconds: int = 0
+    gate: admission.Admission | None = None
+    guard: targets.Guard = targets.STRICTEST
 
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A validated body, with who sent it. `fingerprint` goes with `idempotency_key`."""
+    """A validated body, with who sent it."""
 
-    tenant_id: str
+    sender: Sender
     kind: states.Kind
     request: requests.AnyRequest
-    default_deadline_seconds: int
-    idempotency_key: str | None = None
-    fingerprint: str | None = None
+    rules: Rules
+    once: idempotency.Once | None = None
     rerun_of: str | None = None
-    # The deployment's rules for `webhook_url`; without it the strictest hold.
-    guard: targets.Guard = targets.STRICTEST
     snapshot: endpoints.Snapshot = endpoints.NOTHING_KNOWN
 
 
@@ -42,41 +80,74 @@ async def accept(
     new: NewRequest,
     now: datetime,
 ) -> Receipt:
-    """Store a job with its request and first event in ONE transaction and answer it. Commits.
+    """Store a job with its request, first event and reserved money in ONE transaction and answer it. Commits.
 
     May be repeated with the same idempotency key: that answers the first job (promise P8). Raises
-    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenUrlError,
-    IdempotencyMismatchError; then nothing is stored.
+    UnknownModelError, WrongKindError, UnsupportedValueError, NoEndpointsError, ForbiddenError, ForbiddenUrlError,
+    IdempotencyMismatchError, IdempotencyInFlightError, BudgetExceededError, RateLimitedError, OverloadedError; then
+    nothing is stored.
     """
     check_models(catalog, new.kind, new.request)
-    route = routed(new.request, catalog, usable_providers, new.snapshot)
+    usable = _reach(catalog, usable_providers, new)
+    route = routed(new.request, catalog, usable, new.snapshot)
     if new.request.webhook_url is not None:
-        await receivers.vet_url(new.guard, new.request.webhook_url, "webhook_url")
-    job = _new_job(new, route, now)
+        await receivers.vet_url(new.rules.guard, new.request.webhook_url, "webhook_url")
+    if new.rules.gate is not None:
+        await new.rules.gate.check(db, new.request.priority, now)
+    job = _new_job(new, catalog, route, now)
     async with db.transaction() as connection:
-        if new.idempotency_key is not None:
-            before = await acceptance.remember(connection, job, new.idempotency_key, new.fingerprint or "")
-            if before is not None:
-                return await _replay(connection, new, before)
-        receipt = Receipt(await acceptance.insert_job(connection, job), replayed=False)
+        before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
+        if before is not None:
+            return await _replay(connection, new, before)
+        receipt = Receipt(await insert(connection, new.sender, job, now), replayed=False)
     metrics.JOBS_ACCEPTED.labels(job.kind).inc()
     return receipt
 
 
+async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob, now: datetime) -> jobs.Job:
+    """Insert the job with all that goes with it. The budgets come last: their rows are the busiest, and stay locked
+    until the commit. Raises BudgetExceededError, RateLimitedError.
+    """
+    await limits.check_queued(connection, sender.key_id, sender.limits, adding=1)
+    needed = await budgets.of_caller(connection, sender.tenant_id, sender.key_id) if job.estimate_micros else []
+    reservations.check(needed, job.estimate_micros, now)
+    made = await acceptance.insert_job(connection, replace(job, budget_ids=tuple(budget.id for budget in needed)))
+    await ledger.hold(connection, made, now)
+    await reservations.reserve(connection, needed, job.estimate_micros, now)
+    return made
+
+
 def check_models(catalog: models.Catalog, kind: states.Kind, request: requests.AnyRequest) -> None:
     """Raise UnknownModelError, WrongKindError or UnsupportedValueError for what a model asked for does not offer."""
-    for place, slug in enumerate([request.model, *request.models]):
-        param = "model" if place == 0 else f"models[{place - 1}]"
+    for slug, param in _asked(request):
         model = catalog.models.get(slug)
         if model is None:
             raise unknown_model(catalog, slug, param)
         requirements.check(model, kind, request, param)
 
 
+def _asked(request: requests.AnyRequest) -> list[tuple[str, str]]:
+    """The models asked for, each with the field that names it."""
+    return [(request.model, "model"), *((slug, f"models[{place}]") for place, slug in enumerate(request.models))]
+
+
 def unknown_model(catalog: models.Catalog, slug: str, param: str) -> errors.UnknownModelError:
     """The error for a name that is not in the catalog, with those that look like it."""
     near = names.near(slug, catalog.models)
     return errors.UnknownModelError(f"No model is called {slug!r}.", param=param, accepted=near)
+
+
+def _reach(catalog: models.Catalog, usable_providers: frozenset[str], new: NewRequest) -> frozenset[str]:
+    """The providers this sender may use. Raises ForbiddenError for a test key that asks for a real model."""
+    if not new.sender.is_test:
+        return usable_providers
+    sandboxes = catalog.sandboxes()
+    inside = {m.id for m in catalog.models.values() if sandboxes & {endpoint.provider for endpoint in m.endpoints}}
+    for slug, param in _asked(new.request):
+        if slug not in inside:
+            known = sorted(name for name in inside if catalog.models[name].kind is new.kind)
+            raise errors.ForbiddenError("A test key reaches sandbox models only.", param=param, accepted=known[:20])
+    return usable_providers & sandboxes
 
 
 def routed(
@@ -106,34 +177,49 @@ def no_endpoints(funnel: funnels.Funnel, route: routing.Route) -> errors.NoEndpo
     )
 
 
-def _new_job(new: NewRequest, route: routing.Route, now: datetime) -> jobs.NewJob:
-    seconds = new.request.deadline_seconds or new.default_deadline_seconds
+def _new_job(new: NewRequest, catalog: models.Catalog, route: routing.Route, now: datetime) -> jobs.NewJob:
+    sender, request = new.sender, new.request
+    seconds = request.deadline_seconds or new.rules.default_deadline_seconds
     return jobs.NewJob(
         id=ids.new(ids.Prefix.JOB),
-        tenant_id=new.tenant_id,
+        tenant_id=sender.tenant_id,
+        key_id=sender.key_id,
         kind=new.kind,
-        model=new.request.model,
-        priority=new.request.priority,
-        on_doubt=doubts.on_doubt(new.kind, new.request),
+        model=request.model,
+        priority=request.priority,
+        on_doubt=doubts.on_doubt(new.kind, request),
         created_at=now,
         deadline_at=now + timedelta(seconds=seconds),
-        metadata=new.request.metadata,
-        estimate_micros=route.dearest_micros(),
-        request=requests.store(new.request),
+        metadata=request.metadata,
+        estimate_micros=0 if sender.is_test else route.dearest_micros(),
+        request=requests.store(request),
+        prices=_prices(catalog, request),
         rerun_of=new.rerun_of,
-        webhook=_webhook(new.request),
+        webhook=_webhook(request),
+        is_test=sender.is_test,
+        store=request.store,
+        retention_seconds=tenants.retention_seconds(
+            request.retention_seconds, sender.retention_seconds, new.rules.retention_seconds
+        ),
     )
+
+
+def _prices(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str, dict[str, str]]:
+    """Of every endpoint that might come to serve it, also those that are out of the route now."""
+    offered = (offer for slug in request.asked_models() for offer in offers.of_model(catalog, slug))
+    return {offer.name: pricing.snapshot(offer.endpoint, request) for offer in offered}
 
 
 def _webhook(request: requests.AnyRequest) -> jobs.Webhook | None:
     url, named = request.webhook_url, request.webhook_events
-    return None if url is None else jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None)
+    if url is None:
+        return None
+    return jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None, request.webhook_format)
 
 
-async def _replay(connection: engine.Connection, new: NewRequest, before: acceptance.Remembered) -> Receipt:
-    if before.fingerprint != new.fingerprint:
-        raise errors.IdempotencyMismatchError(param="Idempotency-Key")
-    job = await job_rows.get(connection, new.tenant_id, before.job_id)
+async def _replay(connection: engine.Connection, new: NewRequest, job_id: str) -> Receipt:
+    """The first answer again, word for word: what the job has become since, its polling URL tells."""
+    job = await job_rows.get(connection, new.sender.tenant_id, job_id)
     if job is None:
         raise errors.NotFoundError
-    return Receipt(job, replayed=True)
+    return Receipt(replace(job, status=states.JobStatus.QUEUED), replayed=True)

@@ -174,7 +174,7 @@ async def ended_badly(
     """The attempt came to nothing, for `fault` (None: it was never sent). The job is given back, due now, to plan
     its next attempt. Commits. Raises LostClaimError, StaleAttemptError.
     """
-    values = {"finished_at": now, "cost_micros": cost_micros}
+    values = {"finished_at": now, "cost_micros": 0 if job.is_test else cost_micros}
     if fault is not None:
         values |= {
             "fault": fault.kind,

@@ -18,6 +18,8 @@ class Claim:
     job: jobs.Job
     request: requests.AnyRequest
     history: tuple[domain_attempts.Attempt, ...]
+    # By endpoint's name: what each asked for when the job was accepted.
+    prices: dict[str, dict[str, str]]
     # The endpoint that served the job this one is a rerun of.
     parent_endpoint: str | None = None
 
@@ -81,9 +83,10 @@ async def rescue(db: engine.Database) -> list[str]:
 
 
 async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
-    body = await job_rows.request_body(connection, job.tenant_id, job.id)
-    request = requests.parse(job.kind, body or {})
-    history = tuple(await attempts.of_job(connection, job.id))
+    stored = await job_rows.stored_request(connection, job.tenant_id, job.id)
+    request = requests.parse(job.kind, stored.body if stored else {})
+    history, prices = tuple(await attempts.of_job(connection, job.id)), stored.prices if stored else {}
     if job.rerun_of is None or history:
-        return Claim(job, request, history)
-    return Claim(job, request, history, await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of))
+        return Claim(job, request, history, prices)
+    parent = await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of)
+    return Claim(job, request, history, prices, parent)

@@ -9,7 +9,7 @@ from shared.db import outputs as output_rows
 from shared.domain import attempts as domain_attempts
 from shared.domain import events as domain_events
 from shared.domain import jobs, outputs, states
-from shared.services import metrics
+from shared.services import metrics, reservations
 
 _EVENTS = {
     states.JobStatus.FAILED: domain_events.EventType.JOB_FAILED,
@@ -30,9 +30,9 @@ async def complete(
     Raises LostClaimError; then nothing is recorded.
     """
     async with db.transaction() as connection:
-        await attempts.note(connection, attempt.id, cost_micros=cost_micros)
+        await attempts.note(connection, attempt.id, cost_micros=0 if job.is_test else cost_micros)
         await attempts.drop_bodies(connection, job.id)
-        spent = await _spent_micros(connection, job.id)
+        history = await attempts.of_job(connection, job.id)
         ended = await _end(
             connection,
             job,
@@ -41,10 +41,11 @@ async def complete(
             served_model=attempt.model,
             served_provider=attempt.provider,
             progress=100,
-            cost_micros=spent,
+            cost_micros=_spent_micros(history),
         )
         # After the fenced write: a ghost learns that its claim is lost, not that its outputs are there already.
         await output_rows.insert_all(connection, stored)
+        await reservations.settle(connection, job, history, now)
         await events.append(connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
     metrics.job_ended(ended)
     metrics.outputs_stored(job.kind, stored)
@@ -66,7 +67,7 @@ async def end(
         for attempt_id, status in given_up.items():
             await attempts.change(connection, attempt_id, status, finished_at=now)
         await attempts.drop_bodies(connection, job.id)
-        spent = await _spent_micros(connection, job.id)
+        history = await attempts.of_job(connection, job.id)
         ended = await _end(
             connection,
             job,
@@ -75,8 +76,9 @@ async def end(
             error_code=ending.error_code,
             error_message=ending.error_message,
             billed=ending.billed,
-            cost_micros=spent,
+            cost_micros=_spent_micros(history),
         )
+        await reservations.settle(connection, job, history, now)
         await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, {})
     metrics.job_ended(ended)
     return ended
@@ -90,9 +92,16 @@ async def _end(
     **values: object,
 ) -> jobs.Job:
     return await claims.write(
-        connection, job, status=status, step=states.Step.DONE, lease_owner=None, finished_at=now, **values
+        connection,
+        job,
+        status=status,
+        step=states.Step.DONE,
+        lease_owner=None,
+        finished_at=now,
+        held_micros=0,
+        **values,
     )
 
 
-async def _spent_micros(connection: engine.Connection, job_id: str) -> int:
-    return sum(attempt.cost_micros for attempt in await attempts.of_job(connection, job_id))
+def _spent_micros(history: Sequence[domain_attempts.Attempt]) -> int:
+    return sum(attempt.cost_micros for attempt in history)

@@ -7,13 +7,13 @@ from typing import Any
 
 from shared import errors, ids, logs
 from shared.db import attempts as attempt_rows
+from shared.db import audit as audit_rows
 from shared.db import engine
 from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
-from shared.domain import attempts, decisions, events, jobs, listings, models, outputs, requests, states
-from shared.outbound import targets
-from shared.services import acceptance, metrics
+from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
+from shared.services import acceptance, batch_rows, idempotency, metrics, reservations
 from shared.storage import objects, troubles
 
 # A job has a handful; only one that asked to be told of progress has more.
@@ -25,7 +25,7 @@ _log = logs.get(__name__)
 @dataclass(frozen=True, slots=True)
 class JobView:
     """A job with all that is shown of it. `queue_position` only while it is queued; `request` and `route` only
-    if asked for.
+    if asked for; `text` only for a row of a batch, which has no stored output.
     """
 
     job: jobs.Job
@@ -34,6 +34,7 @@ class JobView:
     queue_position: int | None = None
     request: dict[str, Any] | None = None
     route: tuple[decisions.Decision, ...] | None = None
+    text: str | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -44,9 +45,13 @@ class JobView:
 async def get(
     db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False, with_route: bool = False
 ) -> JobView:
-    """The job as it is now. Raises NotFoundError for what the tenant does not have."""
+    """The job as it is now, a row of a batch too. Raises NotFoundError for what the tenant does not have."""
     async with db.transaction() as connection:
-        job = await _find(connection, tenant_id, job_id)
+        job = await _get(connection, tenant_id, job_id)
+        if job is None:
+            row = await batch_rows.find(connection, tenant_id, job_id)
+            request = row.request if with_request else None
+            return JobView(row.job, row.attempts, (), request=request, text=row.text)
         view = await _view(connection, job, with_request=with_request)
         if not with_route:
             return view
@@ -67,15 +72,23 @@ async def prompts(db: engine.Database, tenant_id: str, job_ids: Sequence[str], c
 
 
 async def list_page(
-    db: engine.Database, tenant_id: str, wanted: listings.JobFilter, cursor: str | None, limit: int
+    db: engine.Database,
+    tenant_id: str,
+    wanted: listings.JobFilter,
+    cursor: str | None,
+    limit: int,
+    *,
+    with_requests: bool = False,
 ) -> listings.JobPage:
-    """One page of the tenant's jobs, newest first. Jobs made meanwhile never shift a page."""
+    """One page of the tenant's jobs, newest first unless wanted otherwise. Jobs made meanwhile never shift a page."""
     async with db.transaction() as connection:
         # One more than asked for tells whether there is another page.
         found = await job_rows.page(connection, tenant_id, wanted, cursor, limit + 1)
         shown = found[:limit]
-        made = await output_rows.of_jobs(connection, tenant_id, [job.id for job in shown])
-    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ()))) for job in shown)
+        shown_ids = [job.id for job in shown]
+        made = await output_rows.of_jobs(connection, tenant_id, shown_ids)
+        asked = await job_rows.request_bodies(connection, tenant_id, shown_ids) if with_requests else {}
+    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ())), asked.get(job.id)) for job in shown)
     return listings.JobPage(listed, shown[-1].id if len(found) > limit else None)
 
 
@@ -88,6 +101,8 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
         if job.status in states.TERMINAL:
             _must_be_cancelled(job)
         else:
+            if job.cancel_requested_at is None:
+                await audit_rows.append(connection, tenant_id, audit.Action.JOB_CANCELLED, job_id, now)
             job = await _cancel(connection, job, now)
         view = await _view(connection, job)
     if job.finished_at == now:
@@ -106,35 +121,31 @@ async def rerun(
     Commits. Raises NotFoundError, ConflictError while it is not over, and whatever accepting raises.
     """
     async with db.transaction() as connection:
-        job = await _find(connection, wish.tenant_id, wish.job_id)
-        stored = await job_rows.request_body(connection, wish.tenant_id, wish.job_id)
+        job = await _find(connection, wish.sender.tenant_id, wish.job_id)
+        stored = await job_rows.request_body(connection, wish.sender.tenant_id, wish.job_id)
     if job.status not in states.TERMINAL:
         raise errors.ConflictError(f"The job is {job.status}; only a job that is over can be run again.")
     if stored is None:
         raise errors.GoneError("The job's request is no longer stored; send it as a new job.")
     ask = acceptance.NewRequest(
-        tenant_id=wish.tenant_id,
+        sender=wish.sender,
         kind=job.kind,
         request=requests.parse(job.kind, stored),
-        idempotency_key=wish.idempotency_key,
-        fingerprint=wish.fingerprint,
-        default_deadline_seconds=wish.default_deadline_seconds,
+        rules=wish.rules,
+        once=wish.once,
         rerun_of=job.id,
-        guard=wish.guard,
     )
     return await acceptance.accept(db, catalog, usable_providers, ask, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """Which job to run again, under which key of the caller's."""
+    """Which job to run again, and for whom."""
 
-    tenant_id: str
+    sender: acceptance.Sender
     job_id: str
-    idempotency_key: str | None
-    fingerprint: str | None
-    default_deadline_seconds: int
-    guard: targets.Guard
+    rules: acceptance.Rules
+    once: idempotency.Once | None = None
 
 
 async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -145,6 +156,8 @@ async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, jo
         job = await _find(connection, tenant_id, job_id, for_update=True)
         if job.status not in states.TERMINAL:
             raise errors.ConflictError(f"The job is {job.status}; cancel it first.")
+        if job.deleted_at is None:
+            await audit_rows.append(connection, tenant_id, audit.Action.JOB_DELETED, job_id, now)
         job = await job_rows.mark_deleted(connection, tenant_id, job_id, now) or job
         keys = await output_rows.mark_deleted(connection, tenant_id, job_id, now)
         view = await _view(connection, job)
@@ -161,12 +174,22 @@ async def _erase(store: objects.Objects, job_id: str, keys: list[str]) -> None:
 
 
 async def _find(connection: engine.Connection, tenant_id: str, job_id: str, *, for_update: bool = False) -> jobs.Job:
-    job = None
-    if ids.is_valid(ids.Prefix.JOB, job_id):
-        job = await job_rows.get(connection, tenant_id, job_id, for_update=for_update)
+    job = await _get(connection, tenant_id, job_id, for_update=for_update)
     if job is None:
-        raise errors.NotFoundError
+        row = await batch_rows.find(connection, tenant_id, job_id)
+        raise errors.ConflictError(
+            f"This job is row {row.number} of {row.batch_id}; use the routes of the batch.",
+            details={"batch_id": row.batch_id},
+        )
     return job
+
+
+async def _get(
+    connection: engine.Connection, tenant_id: str, job_id: str, *, for_update: bool = False
+) -> jobs.Job | None:
+    if not ids.is_valid(ids.Prefix.JOB, job_id):
+        return None
+    return await job_rows.get(connection, tenant_id, job_id, for_update=for_update)
 
 
 async def _view(connection: engine.Connection, job: jobs.Job, *, with_request: bool = False) -> JobView:
@@ -190,5 +213,6 @@ async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -
     cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
     if cancelled is None:
         return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
+    await reservations.settle(connection, job, (), now)
     await event_rows.append(connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {})
     return cancelled

@@ -1,12 +1,12 @@
 """`python -m tests.chaos --seconds 300 --seed 1`: break everything for so long, then check the promises."""
 
-import asyncio
 import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 
 from tests.chaos import run
 
@@ -22,7 +22,7 @@ def main(
     if plan:
         print(*made.schedule(), sep="\n")  # noqa: T201 - a command line prints
         return
-    outcome = asyncio.run(run.run(dataclasses.replace(made, keep=keep), _say))
+    outcome = uvloop.run(run.run(dataclasses.replace(made, keep=keep), _say))
     print(outcome.summary, *outcome.verdict.breaches, outcome.line, sep="\n")  # noqa: T201
     raise typer.Exit(1 if outcome.verdict.breaches else 0)
 

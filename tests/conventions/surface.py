@@ -13,7 +13,7 @@ ADMIN_KEY = "the-key-of-the-convention-tests"
 
 
 def application() -> fastapi.FastAPI:
-    return app.create_app(settings.Settings(admin_key=SecretStr(ADMIN_KEY)))
+    return app.create_app(settings.Settings(admin_key=SecretStr(ADMIN_KEY), bad_keys_per_minute=0))
 
 
 def routes(of: fastapi.FastAPI) -> list[routing.RouteContext]:

@@ -13,6 +13,9 @@ from shared.services import claims
 from shared.storage import forms, inspection, previews, unusable, uploads
 from workers import context
 
+# How long the outputs of a job with `store: false` wait for their caller.
+UNSTORED_SECONDS = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -135,11 +138,13 @@ def _output(
     stored: uploads.Stored,
     seen: inspection.Inspected | None,
 ) -> outputs.Output:
-    now, keep = clock.now(), at.settings.output_retention_seconds
+    now, job = clock.now(), place.claim.job
+    keep = at.settings.output_retention_seconds if job.retention_seconds is None else job.retention_seconds
+    keep = keep if job.store else min(keep or UNSTORED_SECONDS, UNSTORED_SECONDS)
     return outputs.Output(
         id=ids.new(ids.Prefix.OUTPUT),
-        job_id=place.claim.job.id,
-        tenant_id=place.claim.job.tenant_id,
+        job_id=job.id,
+        tenant_id=job.tenant_id,
         number=place.number,
         variant=variant,
         key=stored.key,

@@ -22,6 +22,8 @@ outputs = sa.Table(
     sa.Column("created_at", metadata.Moment, nullable=False),
     sa.Column("expires_at", metadata.Moment),
     sa.Column("deleted_at", metadata.Moment),
+    # When its bytes were taken out of the storage; the row said "gone" before.
+    sa.Column("erased_at", metadata.Moment),
     sa.UniqueConstraint("job_id", "number", "variant", name="uq_outputs_job_number_variant"),
 )
 
@@ -29,4 +31,9 @@ sa.Index(
     "ix_outputs_expires",
     outputs.c.expires_at,
     postgresql_where=sa.text("deleted_at IS NULL AND expires_at IS NOT NULL"),
+)
+sa.Index(
+    "ix_outputs_unerased",
+    outputs.c.deleted_at,
+    postgresql_where=sa.text("deleted_at IS NOT NULL AND erased_at IS NULL"),
 )

@@ -16,9 +16,10 @@ from tests.integration.api import steps
 
 
 async def foreign_job(database: engine.Database) -> str:
-    catalog = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ADAPTERS).current
+    catalog = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ABILITIES).current
     request = requests.VideoRequest(model="sandbox/video", prompt="Theirs", priority=9)
-    new = acceptance.NewRequest("ten_00000000000000000000000001", states.Kind.VIDEO, request, 60)
+    sender = acceptance.Sender("ten_00000000000000000000000001", ids.new(ids.Prefix.KEY))
+    new = acceptance.NewRequest(sender, states.Kind.VIDEO, request, acceptance.Rules(60))
     receipt = await acceptance.accept(database, catalog, registry.usable(catalog, frozenset()), new, clock.now())
     return receipt.job.id
 

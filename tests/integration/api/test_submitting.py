@@ -43,7 +43,7 @@ async def test_the_same_key_and_body_are_one_job_however_many_race(
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
-    assert await count() == 4  # job, request, event, key
+    assert await count() == 5  # job, request, event, key, ledger
     # Spaces, the order of fields and quotes around the key are no difference.
     reordered = b'{ "duration": 2, "prompt": "A paper boat", "model": "sandbox/video" }'
     again = await client.post(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from shared import ids
 from shared.db import engine, schema
-from shared.domain import attempts, faults, jobs, outputs, planning, requests, routing, states
+from shared.domain import attempts, faults, jobs, outputs, planning, requests, routing, states, tenants
 from shared.services import acceptance, claims, completion, polls
 from shared.services import attempts as attempt_services
 from shared.services import jobs as job_services
@@ -65,10 +65,10 @@ class World:
     async def submit(self, policy: states.OnDoubt) -> None:
         catalog = build.catalog(build.model("a/one", build.endpoint(KEYED, "1"), build.endpoint("plain", "2")))
         new = acceptance.NewRequest(
-            tenant_id=schema.DEFAULT_TENANT,
+            sender=acceptance.Sender(schema.DEFAULT_TENANT, tenants.ADMIN_KEY_ID),
             kind=states.Kind.VIDEO,
             request=requests.VideoRequest(model="a/one", prompt="x", on_doubt=policy),
-            default_deadline_seconds=86_400,
+            rules=acceptance.Rules(default_deadline_seconds=86_400),
         )
         receipt = await acceptance.accept(self.db, catalog, frozenset({KEYED, "plain"}), new, self.now)
         self.job_ids.append(receipt.job.id)

@@ -8,7 +8,7 @@ import pytest
 
 from shared import clock, ids
 from shared.db import acceptance, engine, events, schema
-from shared.domain import deliveries, jobs, receivers, states, tries
+from shared.domain import deliveries, jobs, receivers, states, tenants, tries
 from shared.domain import events as domain_events
 from shared.outbound import addresses, posts, targets
 from shared.services import deliveries as delivery_services
@@ -81,6 +81,7 @@ class Bench:
         new = jobs.NewJob(
             id=ids.new(ids.Prefix.JOB),
             tenant_id=TENANT,
+            key_id=tenants.ADMIN_KEY_ID,
             kind=states.Kind.IMAGE,
             model="sandbox/image",
             priority=5,
@@ -90,6 +91,7 @@ class Bench:
             metadata={"order": "17"},
             estimate_micros=50_000,
             request={},
+            prices={},
             webhook=webhook,
         )
         async with self.db.transaction() as connection:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007_in_doubt"
-down_revision = "0006_endpoints"
+down_revision = "0005_files"
 branch_labels = None
 depends_on = None
 

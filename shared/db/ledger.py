@@ -1,0 +1,106 @@
+"""The ledger: entries go in, never out; and the sums that must agree with it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared import ids
+from shared.db import engine
+from shared.db.tables import jobs as job_tables
+from shared.db.tables import ledger as tables
+from shared.domain import attempts, jobs, ledger, states
+
+_L = tables.ledger
+_JOBS = job_tables.jobs
+
+
+async def hold(connection: engine.Connection, job: jobs.Job, now: datetime) -> None:
+    """Write down what was reserved for a job. Raises if it was before."""
+    if job.held_micros:
+        await _append(connection, [_entry(job, ledger.EntryKind.HOLD, job.held_micros, now)])
+
+
+async def settle(
+    connection: engine.Connection, job: jobs.Job, history: Sequence[attempts.Attempt], now: datetime
+) -> None:
+    """Write down the release of the hold, and a charge (also of 0) for each attempt that was asked.
+    Raises if the job was settled before.
+    """
+    entries = [_entry(job, ledger.EntryKind.RELEASE, -job.held_micros, now)] if job.held_micros else []
+    await _append(connection, [*entries, *(_charge(job, attempt, now) for attempt in history if attempt.sent_at)])
+
+
+async def unsettled(connection: engine.Connection, limit: int) -> list[str]:
+    """Jobs that are over and still hold money. There should be none."""
+    found = await connection.execute(
+        sa.select(_JOBS.c.id).where(sa.text(job_tables.UNSETTLED)).order_by(_JOBS.c.id).limit(limit)
+    )
+    return list(found.scalars())
+
+
+async def imbalances(connection: engine.Connection) -> list[ledger.Imbalance]:
+    """Everything on which ledger, jobs, attempts and budgets disagree. Reads all of them: for tests and audits."""
+    found: list[ledger.Imbalance] = []
+    for what, query in _AUDITS.items():
+        rows = await connection.execute(sa.text(query))
+        found += [ledger.Imbalance(what, row.id, int(row.expected or 0), int(row.found or 0)) for row in rows]
+    return found
+
+
+def _entry(job: jobs.Job, kind: ledger.EntryKind, micros: int, now: datetime) -> ledger.Entry:
+    return ledger.Entry(ids.new(ids.Prefix.LEDGER), job.tenant_id, job.key_id, job.id, job.kind, kind, micros, now)
+
+
+def _charge(job: jobs.Job, attempt: attempts.Attempt, now: datetime) -> ledger.Entry:
+    return ledger.Entry(
+        id=ids.new(ids.Prefix.LEDGER),
+        tenant_id=job.tenant_id,
+        key_id=job.key_id,
+        job_id=job.id,
+        job_kind=job.kind,
+        kind=ledger.EntryKind.CHARGE,
+        micros=attempt.cost_micros,
+        created_at=now,
+        attempt_id=attempt.id,
+        model=attempt.model,
+        provider=attempt.provider,
+    )
+
+
+async def _append(connection: engine.Connection, entries: Sequence[ledger.Entry]) -> None:
+    if entries:
+        await connection.execute(sa.insert(_L), [_values(entry) for entry in entries])
+
+
+def _values(entry: ledger.Entry) -> dict[str, Any]:
+    return {column.name: getattr(entry, column.name) for column in _L.columns}
+
+
+_OVER = ", ".join(f"'{status}'" for status in sorted(states.TERMINAL))
+# Each names rows where two sums differ, in micro-dollars.
+_AUDITS = {
+    "a job holds what its ledger entries hold": """
+        SELECT j.id, j.held_micros AS expected, coalesce(sum(l.micros), 0) AS found
+        FROM jobs j LEFT JOIN ledger l ON l.job_id = j.id AND l.kind IN ('hold', 'release')
+        GROUP BY j.id HAVING j.held_micros <> coalesce(sum(l.micros), 0)""",
+    "a job that is over was charged what its attempts cost": f"""
+        SELECT j.id, coalesce(a.cost, 0) AS expected, coalesce(l.charged, 0) AS found FROM jobs j
+        LEFT JOIN (SELECT job_id, sum(cost_micros) cost FROM attempts GROUP BY job_id) a ON a.job_id = j.id
+        LEFT JOIN (SELECT job_id, sum(micros) charged FROM ledger WHERE kind = 'charge' GROUP BY job_id) l
+          ON l.job_id = j.id
+        WHERE j.status IN ({_OVER}) AND (coalesce(a.cost, 0) <> coalesce(l.charged, 0)
+          OR j.cost_micros <> coalesce(l.charged, 0))""",  # noqa: S608 - our own words
+    "a job that is over holds nothing": f"""
+        SELECT id, 0 AS expected, held_micros AS found FROM jobs WHERE status IN ({_OVER}) AND held_micros <> 0""",  # noqa: S608
+    "a budget holds what its jobs hold": """
+        SELECT b.id, b.held_micros AS found, coalesce(sum(j.held_micros), 0) AS expected
+        FROM budgets b LEFT JOIN jobs j ON b.id = ANY(j.budget_ids)
+        GROUP BY b.id HAVING b.held_micros <> coalesce(sum(j.held_micros), 0)""",
+    "a budget has spent what was charged in its window": """
+        SELECT b.id, b.spent_micros AS found, coalesce(sum(l.micros), 0) AS expected
+        FROM budgets b LEFT JOIN jobs j ON b.id = ANY(j.budget_ids)
+        LEFT JOIN ledger l ON l.job_id = j.id AND l.kind = 'charge' AND l.created_at >= b.window_at
+        GROUP BY b.id HAVING b.spent_micros <> coalesce(sum(l.micros), 0)""",
+}

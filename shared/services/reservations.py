@@ -1,0 +1,84 @@
+"""Money while it is on its way: reserved when a job is admitted, settled when it ends (promise P7).
+
+These functions belong into the transaction of the change they go with; they do not commit.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from shared import errors
+from shared.db import budgets as budget_rows
+from shared.db import engine, events, ledger
+from shared.domain import attempts, budgets, jobs
+from shared.domain import events as domain_events
+
+IN_FLIGHT_RETRY_SECONDS = 10
+
+
+def check(needed: Sequence[budgets.Budget], micros: int, now: datetime) -> None:
+    """Raise BudgetExceededError for what is plainly too much, before anything is written or locked. Only `reserve`
+    decides: these budgets are as they were when they were read.
+    """
+    for budget in needed:
+        if budget.left_at(now) < micros:
+            raise refusal(budget, micros, now)
+
+
+async def reserve(connection: engine.Connection, needed: Sequence[budgets.Budget], micros: int, now: datetime) -> None:
+    """Hold `micros` in each of these budgets, which are in the order of their ids. Raises BudgetExceededError."""
+    for budget in needed:
+        if await budget_rows.reserve(connection, budget, micros, now) is None:
+            current = await budget_rows.get(connection, budget.tenant_id, budget.id)
+            if current is not None:  # else: deleted this moment, so it limits nothing
+                raise refusal(current, micros, now)
+
+
+async def settle(
+    connection: engine.Connection, job: jobs.Job, history: Sequence[attempts.Attempt], now: datetime
+) -> None:
+    """The job, whose row this transaction has just ended, lets go of what it held and is charged what its attempts
+    cost. `job.held_micros` is what it held before. Thresholds that are thereby reached become events.
+    """
+    await ledger.settle(connection, job, history, now)
+    spent = sum(attempt.cost_micros for attempt in history)
+    reached = await budget_rows.settle(connection, job.budget_ids, job.held_micros, spent, now)
+    for budget in reached:
+        await events.append(
+            connection, job.tenant_id, job.tenant_id, domain_events.EventType.BUDGET_THRESHOLD, now, _told(budget, now)
+        )
+
+
+def refusal(budget: budgets.Budget, micros: int, now: datetime) -> errors.BudgetExceededError:
+    """Which limit stopped a job, what is left of it, and whether and when trying again may help."""
+    left, spent = max(budget.left_at(now), 0), budget.spent_at(now)
+    resets_at = budgets.resets_at(budget.period, now)
+    whose = "key" if budget.key_id else "tenant"
+    details = _told(budget, now) | {"limit_source": whose, "needed_micros": micros, "left_micros": left}
+    if micros > budget.limit_micros:
+        sentence, retry_seconds = "This job alone is dearer than the whole budget.", None
+    elif spent + micros <= budget.limit_micros:
+        sentence, retry_seconds = "The rest of the budget is held by jobs that run.", IN_FLIGHT_RETRY_SECONDS
+    else:
+        sentence = "The budget is used up."
+        retry_seconds = math.ceil((resets_at - now).total_seconds()) if resets_at else None
+    named = "whole" if budget.period is budgets.Period.TOTAL else budget.period
+    return errors.BudgetExceededError(
+        f"{sentence} Limit: the {whose}'s {named} budget.", retry_after_seconds=retry_seconds, details=details
+    )
+
+
+def _told(budget: budgets.Budget, now: datetime) -> dict[str, Any]:
+    resets_at = budgets.resets_at(budget.period, now)
+    spent = budget.spent_at(now)
+    return {
+        "budget_id": budget.id,
+        "key_id": budget.key_id,
+        "period": budget.period,
+        "limit_micros": budget.limit_micros,
+        "held_micros": budget.held_micros,
+        "spent_micros": spent,
+        "percent": budgets.threshold(spent, budget.limit_micros),
+        "resets_at": resets_at.isoformat() if resets_at else None,
+    }

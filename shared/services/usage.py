@@ -1,0 +1,11 @@
+"""What a tenant used."""
+
+from shared.db import engine
+from shared.db import usage as usage_rows
+from shared.domain import usage
+
+
+async def of_tenant(db: engine.Database, tenant_id: str, wanted: usage.Wanted) -> list[usage.Line]:
+    """The charges of the tenant's jobs, added up by group."""
+    async with db.transaction() as connection:
+        return await usage_rows.of_tenant(connection, tenant_id, wanted)
