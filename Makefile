@@ -20,8 +20,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers openapi clients \
-	chaos chaos-proof kill-audit batch-audit bench clean
+.PHONY: help setup demo up test check format-check lint format types layers openapi clients chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

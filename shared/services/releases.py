@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from shared import ids
 from shared.db import acceptance, engine
 from shared.db import attempts as attempt_rows
-from shared.db import batch_rows as row_rows
 from shared.db import jobs as job_rows
+from shared.db import releases as release_rows
 from shared.domain import batches, doubts, jobs, requests, slices, tenants
 
 
@@ -23,7 +23,7 @@ async def release(
     The job's id follows from the row, so a row can never be released twice.
     """
     named = {item.order.row.number: _job_id(batch, item) for item in handed}
-    ours = set(await row_rows.hand_over(connection, batch, slice_number, named, now))
+    ours = set(await release_rows.hand_over(connection, batch, slice_number, named, now))
     for item in handed:
         if item.order.row.number in ours:
             await _insert(connection, batch, item, now)

@@ -207,7 +207,7 @@ async def test_rows_in_the_hand_of_a_dead_process_are_asked_again_under_the_same
     batch = (await send(names(7), **TEXT, dry_run="true")).json()
     await drive(batch["id"], "ready")
     await api.post(f"/v1/batches/{batch['id']}/start")
-    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), 5)
+    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), room=5)
     dead = await slice_services.begin(database, batch["id"], "prc_dead", supply)
     assert dead is not None
     taken = await slice_services.turn(database, dead, [], supply, clock.now(), 0)
@@ -260,7 +260,7 @@ async def test_two_processes_never_read_the_same_file_at_once(
     send: conftest.Send, worker: context.Context, database: engine.Database
 ) -> None:
     batch = (await send(names(5), **TEXT, dry_run="true")).json()
-    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), 0)
+    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers())
     first = await slice_services.begin(database, batch["id"], worker.process_id, supply)
     second = await slice_services.begin(database, batch["id"], worker.process_id, supply)
     assert first is not None
