@@ -10,6 +10,7 @@ from fastapi import routing
 from fastapi.middleware import cors
 
 from api import dialects, errors, middleware, openapi, parts
+from api.dashboard import routers as pages
 from api.native import (
     audit,
     batch_results,
@@ -33,7 +34,7 @@ from api.native import (
     usage,
     videos,
 )
-from api.operations import callbacks, health
+from api.operations import callbacks, health, metrics
 from shared import settings
 
 ROUTERS = (
@@ -60,6 +61,8 @@ ROUTERS = (
     batches.router,
     batch_results.router,
     health.router,
+    metrics.router,
+    *pages.ALL,
     callbacks.router,
 )
 
