@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     max_batch_rows: int = Field(1_000_000, description="The most rows taken in one batch.")
     failpoints: str = Field("", description="For tests: where to die, as in `sent_committed=once,claimed=0.05`.")
     failpoints_path: Path = Field(Path("/tmp"), description="For tests: remembers which failpoints have fired.")  # noqa: S108
+    metrics_port: int = Field(0, description="A port where a worker or relay answers Prometheus; 0: none.")
+    metrics_host: str = Field("127.0.0.1", description="The address of that port. It asks for no key.")
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

@@ -42,6 +42,7 @@ async def _filter(
     kind: states.Kind | None = None,
     status: Annotated[list[states.JobStatus], fastapi.Query(description="May be repeated: any of these")] = [],  # noqa: B006 - FastAPI copies it
     model: Annotated[str | None, fastapi.Query(max_length=200, description="The model that was asked for")] = None,
+    provider: Annotated[str | None, fastapi.Query(max_length=200, description="The provider that served it")] = None,
     created_after: Annotated[moments.Moment | None, fastapi.Query(examples=["2026-07-25T00:00:00Z"])] = None,
     created_before: Annotated[moments.Moment | None, fastapi.Query(examples=["2026-07-26T00:00:00Z"])] = None,
 ) -> listings.JobFilter:
@@ -49,6 +50,7 @@ async def _filter(
         kind=kind,
         statuses=frozenset(status),
         model=model,
+        provider=provider,
         created_after=created_after,
         created_before=created_before,
         metadata=routing.members(request, "metadata"),

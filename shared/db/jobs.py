@@ -53,6 +53,8 @@ def _conditions(wanted: listings.JobFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(_JOBS.c.status.in_(sorted(wanted.statuses)))
     if wanted.model is not None:
         conditions.append(_JOBS.c.model == wanted.model)
+    if wanted.provider is not None:
+        conditions.append(_JOBS.c.served_provider == wanted.provider)
     if wanted.created_after is not None:
         conditions.append(_JOBS.c.created_at > wanted.created_after)
     if wanted.created_before is not None:
@@ -115,6 +117,21 @@ async def stored_request(connection: engine.Connection, tenant_id: str, job_id: 
     )
     row = found.one_or_none()
     return StoredRequest(row.body, row.prices) if row else None
+
+
+async def prompts(
+    connection: engine.Connection, tenant_id: str, job_ids: Sequence[str], characters: int
+) -> dict[str, str]:
+    """The beginning of each job's prompt, by job id; a conversation's is its last turn."""
+    bodies = tables.requests
+    last_turn = bodies.c.body["messages"][-1]["content"].astext
+    text = sa.func.coalesce(bodies.c.body["prompt"].astext, last_turn, "")
+    found = await connection.execute(
+        sa.select(bodies.c.job_id, sa.func.left(text, characters).label("prompt"))
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id.in_(job_ids))
+    )
+    return {row.job_id: row.prompt for row in found}
 
 
 async def note_decision(connection: engine.Connection, job_id: str, decision: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ class JobFilter:
     kind: states.Kind | None = None
     statuses: frozenset[states.JobStatus] = frozenset()
     model: str | None = None
+    provider: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared import errors, ids
+from shared import errors, ids, metrics
 from shared.db import acceptance, budgets, engine, ledger
 from shared.db import jobs as job_rows
 from shared.domain import (
@@ -99,7 +99,9 @@ async def accept(
         before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
         if before is not None:
             return await _replay(connection, new, before)
-        return Receipt(await insert(connection, new.sender, job, now), replayed=False)
+        receipt = Receipt(await insert(connection, new.sender, job, now), replayed=False)
+    metrics.JOBS_ACCEPTED.labels(job.kind).inc()
+    return receipt
 
 
 async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob, now: datetime) -> jobs.Job:

@@ -1,5 +1,6 @@
 """What a caller may do with a job: see it, list, cancel, run again, delete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,11 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance, batch_rows, idempotency, reservations
+from shared.services import acceptance, batch_rows, idempotency, metrics, reservations
 from shared.storage import objects, troubles
+
+# A job has a handful; only one that asked to be told of progress has more.
+SHOWN_EVENTS = 200
 
 _log = logs.get(__name__)
 
@@ -55,6 +59,18 @@ async def get(
     return replace(view, route=tuple(decisions.read(each) for each in stored))
 
 
+async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:
+    """What happened to the job, in order; nothing for what the tenant does not have."""
+    async with db.transaction() as connection:
+        return await event_rows.of_subject(connection, tenant_id, job_id, 0, SHOWN_EVENTS)
+
+
+async def prompts(db: engine.Database, tenant_id: str, job_ids: Sequence[str], characters: int) -> dict[str, str]:
+    """The beginning of the prompt of each of the tenant's jobs, by job id."""
+    async with db.transaction() as connection:
+        return await job_rows.prompts(connection, tenant_id, job_ids, characters)
+
+
 async def list_page(
     db: engine.Database,
     tenant_id: str,
@@ -88,7 +104,10 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
             if job.cancel_requested_at is None:
                 await audit_rows.append(connection, tenant_id, audit.Action.JOB_CANCELLED, job_id, now)
             job = await _cancel(connection, job, now)
-        return await _view(connection, job)
+        view = await _view(connection, job)
+    if job.finished_at == now:
+        metrics.job_ended(job)
+    return view
 
 
 async def rerun(
