@@ -7,6 +7,9 @@
 PYTHON ?= python3
 ARGS ?=
 SECONDS := 60
+ROWS ?= 100000
+SEED := 1
+RUNS := 1
 
 UV_VERSION := 0.13.9
 OWN_UV := .venv-tools/bin/uv
@@ -18,7 +21,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers audit openapi chaos bench clean
+.PHONY: help setup demo up test check format-check lint format types layers audit openapi clients chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,8 +63,20 @@ audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs 
 openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated
 
-chaos: $(READY) ## Break everything on purpose for SECONDS (60) and audit the promises
-	@GENQUEUE_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/chaos $(ARGS)
+chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1 RUNS=10)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --runs $(RUNS) $(ARGS)
+
+chaos-proof: $(READY) ## Show that the checker fails when one rule of safety is taken out
+	@GENQUEUE_CHAOS_PROOF=1 $(BIN)/python -m pytest tests/chaos/test_sabotage.py -s $(ARGS)
+
+kill-audit: $(READY) ## Naive Celery and genqueue under the same 25 kill -9, side by side
+	@$(BIN)/python benchmarks/kill_audit.py $(ARGS)
+
+batch-audit: $(READY) ## Run ROWS (100000) rows of a batch with faults and two killed workers, and audit them
+	@GENQUEUE_BATCH_ROWS=$(ROWS) $(BIN)/python -m pytest tests/e2e/test_batches.py -k every_row $(ARGS)
+
+clients: $(READY) ## Make the environments of the official clients that tests/clients runs (.venv-clients)
+	@$(BIN)/python -m tests.clients.environments
 
 bench: $(READY) ## Measure each figure against its yardstick (one line each)
 	@set -e; for figure in benchmarks/[a-z]*.py; do \
@@ -70,7 +85,7 @@ bench: $(READY) ## Measure each figure against its yardstick (one line each)
 	done
 
 clean: ## Remove what was installed or cached; jobs in .genqueue/ and demo-output/ stay
-	@rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf .venv .venv-tools .venv-clients .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(READY): pyproject.toml uv.lock $(filter $(OWN_UV),$(UV))

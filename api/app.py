@@ -1,6 +1,7 @@
 """The composition root of the API."""
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 
@@ -8,9 +9,12 @@ import fastapi
 from fastapi import routing
 from fastapi.middleware import cors
 
-from api import errors, middleware, openapi, parts
+from api import dialects, errors, middleware, openapi, parts
+from api.dashboard import routers as pages
 from api.native import (
     audit,
+    batch_results,
+    batches,
     budgets,
     catalog,
     deliveries,
@@ -30,7 +34,7 @@ from api.native import (
     usage,
     videos,
 )
-from api.operations import callbacks, health
+from api.operations import callbacks, health, metrics
 from shared import settings
 
 ROUTERS = (
@@ -54,7 +58,11 @@ ROUTERS = (
     budgets.router,
     tenants.router,
     audit.router,
+    batches.router,
+    batch_results.router,
     health.router,
+    metrics.router,
+    *pages.ALL,
     callbacks.router,
 )
 
@@ -82,12 +90,17 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         redirect_slashes=False,
     )
     app.state.parts = made
-    app.state.allowed_methods = _allowed_methods
-    for router in ROUTERS:
+    app.state.dialects = dialects.find()
+    routers = [*ROUTERS, *(router for dialect in app.state.dialects for router in dialect.routers)]
+    app.state.allowed_methods = functools.partial(_allowed_methods, routers)
+    for router in routers:
         app.include_router(router)
     errors.install(app)
+    uploads = {path: configured.max_file_bytes for dialect in app.state.dialects for path in dialect.uploads}
     # The one added last is the outermost.
-    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes)
+    app.add_middleware(
+        middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=uploads | _larger_bodies(configured)
+    )
     app.add_middleware(middleware.HeaderLimit, limit_bytes=configured.max_header_bytes)
     if configured.cors_origins:
         _allow_browsers(app, configured.cors_origins)
@@ -117,8 +130,13 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
         await made.close()
 
 
-def _allowed_methods(path: str) -> list[str]:
+def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
+    """Paths whose bodies are streamed to the bucket, with room for the rest of the form."""
+    return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
+
+
+def _allowed_methods(routers: Sequence[fastapi.APIRouter], path: str) -> list[str]:
     """What a path knows, over all its routes: Starlette's own Allow header names one route's only."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, routing.APIRoute)]
+    routes = [route for router in routers for route in router.routes if isinstance(route, routing.APIRoute)]
     known = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
     return sorted(known) or ["GET", "HEAD"]

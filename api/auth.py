@@ -30,6 +30,7 @@ MOST_REMEMBERED = 10_000
 # Everything else needs a key; a test compares this list with the routes.
 PUBLIC_ROUTES = frozenset(
     {"/livez", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/callbacks/{token}"}
+    | {"/sign-in", "/sign-out", "/assets/{name}"}
 )
 
 
@@ -194,6 +195,14 @@ async def caller(
     return await known.identify(request)
 
 
+async def operator(caller: Annotated[Caller, fastapi.Depends(caller)]) -> Caller:
+    """The dependency of routes that show the whole installation. Raises ForbiddenError."""
+    if not caller.is_operator:
+        raise errors.ForbiddenError("This shows the whole installation; it needs an operator's key.", param="scope")
+    return caller
+
+
+Operator = Annotated[Caller, fastapi.Depends(operator)]
 # Reading needs the scope `read`, anything else `manage` (routing.py), unless the route says otherwise by:
 Authenticated = Annotated[Caller, fastapi.Depends(caller)]
 

@@ -2,13 +2,14 @@
 
 import re
 import time
+from collections.abc import Mapping
 
 import structlog
 from starlette import datastructures, types
 
 from api import errors as answers
 from api import rates
-from shared import errors, ids, logs
+from shared import errors, ids, logs, metrics
 
 REQUEST_ID = "X-Request-Id"
 
@@ -44,17 +45,19 @@ class RequestContext:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         answering = _Answering(scope, send, request_id)
-        try:
-            await self.app(scope, receive, answering.send)
-        except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
-            await self._answer(error, scope, receive, answering)
-        finally:
-            answering.log()
+        with metrics.http_request(scope["method"]) as answered:
+            try:
+                await self.app(scope, receive, answering.send)
+            except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
+                await self._answer(error, scope, receive, answering)
+            finally:
+                answered += [answering.route or "none", str(answering.status)]
+                answering.log()
 
     async def _answer(
         self, error: Exception, scope: types.Scope, receive: types.Receive, answering: "_Answering"
     ) -> None:
-        response = answers.of_exception(error, answering.request_id)
+        response = answers.of_exception(error, scope)
         if answering.status is not None:
             raise error  # half an answer is out: the server must cut the line
         await response(scope, receive, answering.send)
@@ -81,13 +84,17 @@ class _Answering:
                     headers.setdefault(name, value)
         await self._send(message)
 
+    @property
+    def route(self) -> str | None:
+        """The pattern of the path: a path itself may hold ids, and has no end of values."""
+        return getattr(self._scope.get("route"), "path", None)
+
     def log(self) -> None:
-        route = self._scope.get("route")
         _log.info(
             "request",
             method=self._scope["method"],
             path=_shown(self._scope["path"]),
-            route=getattr(route, "path", None),
+            route=self.route,
             status=self.status,
             milliseconds=round((time.perf_counter() - self._began) * 1000, 1),
         )
@@ -104,11 +111,14 @@ def _request_id(scope: types.Scope) -> str:
 
 
 class BodyLimit:
-    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed."""
+    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed.
+    `larger` are the limits of paths that take files.
+    """
 
-    def __init__(self, app: types.ASGIApp, limit_bytes: int) -> None:
+    def __init__(self, app: types.ASGIApp, limit_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
+        self.larger = larger or {}
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Serve one request."""
@@ -116,24 +126,28 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         declared = datastructures.Headers(scope=scope).get("content-length", "0")
+        limit_bytes = self._limit(scope)
         counted = 0
 
         async def receive_counted() -> types.Message:
             nonlocal counted
-            if declared.isdecimal() and int(declared) > self.limit_bytes:
-                raise self._too_large()
+            if declared.isdecimal() and int(declared) > limit_bytes:
+                raise self._too_large(limit_bytes)
             message = await receive()
             counted += len(message.get("body", b""))
-            if counted > self.limit_bytes:
-                raise self._too_large()
+            if counted > limit_bytes:
+                raise self._too_large(limit_bytes)
             return message
 
         await self.app(scope, receive_counted, send)
 
-    def _too_large(self) -> errors.TooLargeError:
-        return errors.TooLargeError(
-            f"The body is larger than {self.limit_bytes} bytes.", details={"max_bytes": self.limit_bytes}
-        )
+    def _limit(self, scope: types.Scope) -> int:
+        """Only forms may be larger: a JSON body is read into memory."""
+        is_form = datastructures.Headers(scope=scope).get("content-type", "").startswith("multipart/")
+        return self.larger.get(scope["path"], self.limit_bytes) if is_form else self.limit_bytes
+
+    def _too_large(self, limit_bytes: int) -> errors.TooLargeError:
+        return errors.TooLargeError(f"The body is larger than {limit_bytes} bytes.", details={"max_bytes": limit_bytes})
 
 
 class HeaderLimit:

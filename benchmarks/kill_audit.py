@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated
 
 import celery
+import httpx
 import typer
 from rich import console, table
 
@@ -29,9 +30,11 @@ from tests.chaos import customer, history, load, proxy, rig  # noqa: E402 - the 
 THREADS = 10
 # On each way, so that a kill meets asks that the provider has taken and not yet answered.
 LATENCY_SECONDS = 0.15
-# From one start to the next kill: the time a worker needs to start, and to get to work.
-PAUSE_SECONDS = (2.5, 4.0)
-SETTLE_SECONDS = 120.0
+# So many asks reach the provider between two kills: the worker is hard at work when it is struck.
+ASKS_BETWEEN = (10, 40)
+IDLE_SECONDS = 120.0
+# Without any job ending for so long, the rest is stuck.
+SETTLE_SECONDS = 90.0
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -49,12 +52,23 @@ class Row:
     in_doubt: int
 
 
-async def _kill_often(kills: int, kill: Deed) -> None:
-    """The same pauses for every system."""
+async def _kill_often(on: rig.Rig, kills: int, kill: Deed) -> int:
+    """The same strokes for every system; answers how many were dealt before the work ran out."""
     dice = random.Random("kill-audit")  # noqa: S311 - a benchmark's dice
-    for _ in range(kills):
-        await proxy.pause(dice.uniform(*PAUSE_SECONDS))
-        await kill()
+    async with httpx.AsyncClient(base_url=on.running.env["GENQUEUE_SANDBOX_URL"], timeout=30, trust_env=False) as http:
+        for dealt in range(kills):
+            wanted = await _asks(http) + dice.randint(*ASKS_BETWEEN)
+            until = time.monotonic() + IDLE_SECONDS
+            while await _asks(http) < wanted:
+                if time.monotonic() > until:
+                    return dealt
+                await proxy.pause(0.05)
+            await kill()
+    return kills
+
+
+async def _asks(http: httpx.AsyncClient) -> int:
+    return int((await http.get("/record/summary")).json()["asks"])
 
 
 class Naive:
@@ -116,22 +130,30 @@ async def audit_naive(on: rig.Rig, folder: Path, jobs: int, kills: int) -> Row:
     naive = Naive(on, folder)
     try:
         await asyncio.to_thread(naive.submit, job_ids)
-        await _kill_often(kills, naive.kill)
-        until = time.monotonic() + SETTLE_SECONDS
-        while len(naive.done()) < jobs and time.monotonic() < until:
-            await proxy.pause(1)
+        dealt = await _kill_often(on, kills, naive.kill)
+        await _until_nothing_moves(naive, jobs)
     finally:
         naive.stop()
     bought = await _bought(on, "naive")
     return Row(
         system="naive Celery (acks late, state checked in the task)",
         jobs=jobs,
-        kills=kills,
+        kills=dealt,
         never_run=sum(1 for job_id in job_ids if not bought[job_id]),
         billed_twice=sum(1 for job_id in job_ids if bought[job_id] > 1),
         stuck=sum(1 for job_id in set(job_ids) - naive.done() if bought[job_id]),
         in_doubt=0,
     )
+
+
+async def _until_nothing_moves(naive: Naive, jobs: int) -> None:
+    """Everything is done, or nothing was for SETTLE_SECONDS."""
+    done, until = len(naive.done()), time.monotonic() + SETTLE_SECONDS
+    while done < jobs and time.monotonic() < until:
+        await proxy.pause(1)
+        before, done = done, len(naive.done())
+        if done > before:
+            until = time.monotonic() + SETTLE_SECONDS
 
 
 async def audit_genqueue(on: rig.Rig, model: str, title: str, jobs: int, kills: int) -> Row:
@@ -145,12 +167,14 @@ async def audit_genqueue(on: rig.Rig, model: str, title: str, jobs: int, kills: 
         await on.running.restart("worker-1")
 
     async with buyer.watching():
-        await buyer.buy(orders)
-        await _kill_often(kills, kill)
+        # Kills begin when the backlog does not fit into one worker's hands any more.
+        buying = asyncio.create_task(buyer.buy(orders))
+        dealt = await _kill_often(on, kills, kill)
+        await buying
     await buyer.settle(SETTLE_SECONDS)
     await buyer.last_look()
     await buyer.close()
-    return await _row(on, buyer.book, f"genqueue ({title})", jobs, kills)
+    return await _row(on, buyer.book, f"genqueue ({title})", jobs, dealt)
 
 
 async def _row(on: rig.Rig, book: customer.Book, system: str, jobs: int, kills: int) -> Row:

@@ -28,6 +28,7 @@ class Failpoint(StrEnum):
     COMPLETED = "completed"
     RUNG = "rung"
     DOORBELL_SENT = "doorbell_sent"
+    ROWS_STORED = "rows_stored"
 
 
 ONCE = "once"

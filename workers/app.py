@@ -13,7 +13,7 @@ def create(redis_url: str) -> Celery:
     made = Celery(
         "genqueue",
         broker=redis_url,
-        include=["workers.tasks.canaries", "workers.tasks.deliveries", "workers.tasks.jobs", "workers.tasks.polls"],
+        include=[f"workers.tasks.{name}" for name in ("canaries", "deliveries", "jobs", "polls", "slices")],
     )
     made.conf.update(
         task_ignore_result=True,

@@ -9,13 +9,15 @@ from shared.catalog import shelf
 from shared.db import engine
 from shared.domain import models, receivers
 from shared.outbound import clients, downloads, posts, targets
-from shared.providers import absent, base, registry
+from shared.providers import absent, base, measured, registry
 from shared.queues import hints, live
 from shared.services import callbacks, capacity, endpoints, signing
 from shared.services import catalog as catalog_services
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
 from workers import courier, hand, lease
+
+Hand = hand.Hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class Context:
     news: live.News
     courier: courier.Courier
     hand: hand.Hand
+    # Not `hand.Hand`: in this class, the field above has that name now.
+    slice_hand: "Hand"
+    slots: asyncio.Semaphore
     lease: lease.Lease
     watch: endpoints.Watch
     capacity: capacity.Capacity
@@ -42,7 +47,9 @@ class Context:
     def adapter(self, provider: str, credential: int) -> base.Adapter:
         """The adapter for a provider by name, with one of its keys."""
         entry = self.shelf.current.providers.get(provider)
-        return self.registry.adapter(entry, credential) if entry else absent.AbsentAdapter()
+        if entry is None:
+            return absent.AbsentAdapter()
+        return measured.MeasuredAdapter(self.registry.adapter(entry, credential), provider)
 
     async def wake_courier(self) -> None:
         """Have the courier look for what is due; on the loop, as it is not made for threads."""
@@ -65,7 +72,7 @@ def open_context(configured: settings.Settings) -> Context:
     """Build the adapters; needs a running loop. Raises CatalogError for a catalog that cannot be read."""
     url = configured.database_url.get_secret_value()
     redis_url = configured.redis_url.get_secret_value()
-    catalog = shelf.Shelf(configured.catalog_path, registry.ADAPTERS)
+    catalog = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     urls = provider_urls(configured)
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     guard = targets.configured_guard(
@@ -88,6 +95,8 @@ def open_context(configured: settings.Settings) -> Context:
         news=live.News(redis_url),
         courier=_courier(configured, db, guard, process_id),
         hand=hand.Hand(),
+        slice_hand=hand.Hand(),
+        slots=asyncio.Semaphore(configured.worker_slices),
         lease=lease.Lease(configured.lease_seconds),
         watch=endpoints.Watch(db, keys, lambda: opened.reload_catalog()),  # noqa: PLW0108 - it is made here
         capacity=capacity.Capacity(db, redis_url),

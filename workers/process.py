@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import structlog
 
-from shared import clock, logs, settings
-from shared.services import claims
+from shared import clock, logs, metrics, settings
+from shared.services import claims, slices
 from workers import context, loop
 
 HEARTBEATS_PER_LEASE = 3
@@ -62,6 +62,7 @@ class Process:
         await opened.courier.close()
         with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
             await claims.leave(opened.db, opened.process_id)
+            await slices.rescue(opened.db)
         await opened.hints.close()
         await opened.news.close()
         await opened.watch.close()
@@ -77,10 +78,15 @@ class Process:
 
     async def _give_back_strays(self) -> None:
         strays = self.at.hand.strays(await claims.held(self.at.db, self.at.process_id))
+        metrics.STRAYS.inc(len(strays))
         if strays:
             _log.error("claims_dropped", jobs=sorted(strays))
             due_at = clock.now() + timedelta(seconds=self._settings.lease_seconds)
             await claims.drop(self.at.db, self.at.process_id, strays, due_at)
+        dropped = self.at.slice_hand.strays(await slices.held(self.at.db, self.at.process_id))
+        if dropped:
+            _log.error("slices_dropped", slices=sorted(dropped.values()))
+            await slices.drop(self.at.db, list(dropped.values()))
 
     async def _beat_for_ever(self) -> None:
         while True:

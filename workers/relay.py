@@ -13,13 +13,14 @@ from datetime import datetime
 import asyncpg
 import structlog
 
-from shared import clock, failpoints, logs, settings
+from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, deliveries, due, events, upkeep
+from shared.services import claims, deliveries, due, events, slices, upkeep
 from shared.storage import bucket, objects
 from workers import doorbells
+from workers import metrics as exposition
 from workers.steps import stop
 
 TICK_SECONDS = 1.0
@@ -68,13 +69,15 @@ class Relay:
     async def _ring(self) -> None:
         found = await due.take(self._db, clock.now(), RING_BATCH, self._settings.worker_threads)
         deliveries_at = await deliveries.next_at(self._db, self._limits)
+        turns = await due.take_slices(self._db, clock.now(), self._settings.worker_slices, self._settings.slice_rows)
         failpoints.reach(failpoints.Failpoint.RUNG)
         polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
         try:
-            await self._bells.ring(found.job_ids, polls, sendings)
+            await self._bells.ring(found.job_ids, polls, sendings, turns)
         except Exception:
             await due.not_rung(self._db, found.job_ids, clock.now())
             raise
+        metrics.RUNG_AGAIN.inc(found.rung_again)
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
         if len(found.job_ids) == RING_BATCH:
@@ -97,13 +100,17 @@ class Relay:
 
     async def _sweep(self) -> None:
         rescued = await claims.rescue(self._db)
+        metrics.RESCUED.inc(len(rescued))
         undelivered = await deliveries.rescue(self._db)
         if undelivered:
             _log.warning("rescued_deliveries", deliveries=undelivered)
         if rescued:
             _log.warning("rescued", jobs=len(rescued))
         overdue = await due.wake_overdue(self._db, clock.now(), stop.COLLECT_GRACE_SECONDS)
-        if rescued or overdue or undelivered:
+        lost = await slices.rescue(self._db)
+        if lost:
+            _log.warning("slices_rescued", slices=lost)
+        if rescued or overdue or undelivered or lost:
             self._woken.set()
         await events.forget_old(self._db, clock.now(), self._settings.event_retention_seconds, FORGET_BATCH)
 
@@ -174,6 +181,7 @@ def main() -> None:
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
+    exposition.serve(configured)
     asyncio.run(_run_until_told(configured))
 
 

@@ -132,6 +132,7 @@ class Job(JobSummary):
     route: list[decisions.Decision] | None = pydantic.Field(
         description="Whom each attempt could have asked, and why it asked whom it did; only with `?expand=route`"
     )
+    text: str | None = pydantic.Field(description="The answer itself, if the job is a text row of a batch")
 
 
 def accepted(given: parts.Parts, job: jobs.Job) -> Accepted:
@@ -157,6 +158,7 @@ def job(given: parts.Parts, view: job_services.JobView) -> Job:
         in_doubt=view.in_doubt,
         request=view.request,
         route=None if view.route is None else [decisions.decision(each) for each in view.route],
+        text=view.text,
     )
 
 

@@ -19,7 +19,7 @@ class Catalog(pydantic.BaseModel):
     providers: int
 
 
-@router.post("/v1/catalog/reload", operation_id="reload_catalog", responses=errors.documented(401, 422))
+@router.post("/v1/catalog/reload", operation_id="reload_catalog", responses=errors.documented(400, 401, 422))
 async def reload_catalog(caller: auth.Admin, given: parts.Given) -> Catalog:
     """Read the catalog again here, and in all processes within seconds; keys that were rejected are trusted again.
     A catalog with faults is refused with all of them, and the old one goes on serving. For operators.

@@ -76,4 +76,5 @@ JOB: dict[str, Any] = {
     "deleted_at": None,
     "request": None,
     "route": None,
+    "text": None,
 }

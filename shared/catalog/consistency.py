@@ -1,10 +1,10 @@
 """What a schema cannot say about catalog entries: names that must exist, prices that must apply."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from shared import errors
 from shared.catalog import lines
-from shared.domain import models, names, requests, sizes, states
+from shared.domain import models, names, requests, sizes, states, templates
 
 Complaint = tuple[lines.Path, str]
 
@@ -16,13 +16,19 @@ UNITS = {
 }
 
 
-def of_provider(provider: models.Provider, adapters: Collection[str]) -> Iterator[Complaint]:
+def of_provider(provider: models.Provider, adapters: Mapping[str, models.Abilities]) -> Iterator[Complaint]:
     """What is wrong with a provider, by field."""
     if provider.adapter not in adapters:
         yield ("adapter",), _unknown("adapter", provider.adapter, adapters)
+        return
+    keeps = (*adapters[provider.adapter].doubts, models.Doubt.NEITHER)
+    if provider.doubt is not None and provider.doubt not in keeps:
+        yield ("doubt",), f"the adapter {provider.adapter} cannot keep {provider.doubt}; it keeps {', '.join(keeps)}"
 
 
-def of_model(model: models.Model, providers: Collection[str]) -> Iterator[Complaint]:
+def of_model(
+    model: models.Model, providers: Mapping[str, models.Provider], adapters: Mapping[str, models.Abilities]
+) -> Iterator[Complaint]:
     """What is wrong with a model and its endpoints, by field."""
     if not model.endpoints:
         yield ("endpoints",), "a model needs at least one endpoint"
@@ -33,11 +39,31 @@ def of_model(model: models.Model, providers: Collection[str]) -> Iterator[Compla
         path: lines.Path = ("endpoints", index)
         if endpoint.provider not in providers:
             yield (*path, "provider"), _unknown("provider", endpoint.provider, providers)
+        elif (adapter := providers[endpoint.provider].adapter) in adapters:
+            yield from _beyond(model, endpoint, adapter, adapters[adapter], path)
         if endpoint.provider in seen:
             yield (*path, "provider"), f"{model.id} already has an endpoint at {endpoint.provider!r}"
         seen.add(endpoint.provider)
         yield from _bad_parameters(model.kind, endpoint.parameters or (), (*path, "parameters"))
         yield from _bad_prices(model, endpoint, (*path, "prices"))
+
+
+def _beyond(
+    model: models.Model, endpoint: models.Endpoint, adapter: str, abilities: models.Abilities, path: lines.Path
+) -> Iterator[Complaint]:
+    """What is promised to callers and the adapter would drop without a word."""
+    if model.kind not in abilities.fields:
+        yield (*path, "provider"), f"the adapter {adapter} makes no {model.kind}"
+        return
+    filled_in = set(templates.places(endpoint.options))
+    for name in sorted(filled_in - set(templates.PLACES)):
+        yield (*path, "options"), _unknown("place for a value", f"{{{name}}}", templates.PLACES)
+    passed_on = abilities.fields[model.kind] | {templates.PLACES.get(name) for name in filled_in}
+    promised = model.parameters if endpoint.parameters is None else endpoint.parameters
+    for parameter in (*promised, *(("n",) if model.max_n > 1 else ())):
+        if parameter in requests.BY_KIND[model.kind].model_fields and parameter not in passed_on:
+            place = path if endpoint.parameters is None else (*path, "parameters")
+            yield place, f"the adapter {adapter} does not pass on {parameter} of a {model.kind} request"
 
 
 def _bad_sizes(model: models.Model) -> Iterator[Complaint]:

@@ -1,6 +1,6 @@
 """Reads the catalog from a folder of YAML files. Everything wrong is told at once, with file, line and field."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -60,9 +60,9 @@ class _Written:
         return self.file.fault((*self.path, *path), message)
 
 
-def load(folder: Path, adapters: Collection[str]) -> models.Catalog:
-    """The catalog in the `*.yaml` files of a folder, whole and consistent. `adapters` are the names a provider
-    may give as its adapter. Raises CatalogError with all faults found. May be repeated.
+def load(folder: Path, adapters: Mapping[str, models.Abilities]) -> models.Catalog:
+    """The catalog in the `*.yaml` files of a folder, whole and consistent. `adapters` are those a provider may name,
+    with what each can do. Raises CatalogError with all faults found. May be repeated.
     """
     faults: list[Fault] = []
     files = _read_folder(folder, faults)
@@ -145,14 +145,16 @@ def _by_name(written: list[_Written], key: str, kind: type[E], faults: list[Faul
     return {name: entry.entry for name, entry in first.items() if isinstance(entry.entry, kind)}
 
 
-def _inconsistencies(catalog: models.Catalog, written: list[_Written], adapters: Collection[str]) -> list[Fault]:
+def _inconsistencies(
+    catalog: models.Catalog, written: list[_Written], adapters: Mapping[str, models.Abilities]
+) -> list[Fault]:
     found = []
     for entry in written:
         if isinstance(entry.entry, models.Provider):
             complaints = consistency.of_provider(entry.entry, adapters)
             found += [entry.fault(path, message) for path, message in complaints]
         if isinstance(entry.entry, models.Model):
-            complaints = consistency.of_model(entry.entry, catalog.providers)
+            complaints = consistency.of_model(entry.entry, catalog.providers, adapters)
             found += [entry.fault(path, message) for path, message in complaints]
     return found
 

@@ -1,6 +1,6 @@
 """The catalog in use: read once, and again when the operator asks."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 from shared.catalog import files
@@ -10,10 +10,10 @@ from shared.domain import models
 class Shelf:
     """Holds the current catalog. Reading `current` is cheap and safe from any thread."""
 
-    def __init__(self, folder: Path, adapters: Collection[str]) -> None:
-        """Load the folder; `adapters` are the names providers may use. Raises files.CatalogError."""
+    def __init__(self, folder: Path, adapters: Mapping[str, models.Abilities]) -> None:
+        """Load the folder; `adapters` are those that providers may name. Raises files.CatalogError."""
         self._folder = folder
-        self._adapters = frozenset(adapters)
+        self._adapters = dict(adapters)
         self._current = files.load(folder, self._adapters)
 
     @property

@@ -1,5 +1,6 @@
 """Attempts as rows. Every change names the statuses it may come from (domain/states.py)."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,6 +33,12 @@ async def insert(connection: engine.Connection, attempt: attempts.Attempt) -> No
             created_at=attempt.created_at,
         )
     )
+
+
+async def insert_all(connection: engine.Connection, made: Sequence[attempts.Attempt]) -> None:
+    """Write down attempts that were made elsewhere (by a slice of a batch), as they are."""
+    names = [column.name for column in _A.columns if column.name not in ("sources", "usage")]
+    await connection.execute(sa.insert(_A), [{name: getattr(attempt, name) for name in names} for attempt in made])
 
 
 async def change(

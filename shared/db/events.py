@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from shared import failpoints, ids
 from shared.db import deliveries, engine, rows
+from shared.db.tables import batches as batch_tables
 from shared.db.tables import events as tables
 from shared.db.tables import jobs as job_tables
 from shared.db.tables import outputs as output_tables
@@ -21,9 +22,12 @@ _E = tables.events
 # Where the sequence of each kind of subject is counted, by the prefix of its id.
 _COUNTERS: Mapping[str, sa.Table] = {
     ids.Prefix.JOB: job_tables.jobs,
+    ids.Prefix.BATCH: batch_tables.batches,
     ids.Prefix.RECEIVER: receiver_tables.receivers,
     ids.Prefix.TENANT: tenant_tables.tenants,
 }
+# What may name a URL of its own for its events.
+_HAVE_URLS = (ids.Prefix.JOB, ids.Prefix.BATCH)
 
 
 async def append(
@@ -50,7 +54,8 @@ async def append(
         body=events.body(event_type, now, shown),
     )
     await connection.execute(sa.insert(_E).values(rows.event_values(event)))
-    await deliveries.insert_for(connection, event, _own_target(subject, event_type) if about_job else None)
+    own = _own_target(subject, event_type) if subject_id.startswith(_HAVE_URLS) else None
+    await deliveries.insert_for(connection, event, own)
     failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
     return event
 
@@ -83,10 +88,11 @@ def _data(subject: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any
 
 
 def _own_target(job: Mapping[str, Any], event_type: events.EventType) -> deliveries.Target | None:
-    """Where a job's own URL gets this event, if it does."""
-    if job["webhook_receiver_id"] is None or event_type not in (job["webhook_events"] or events.JOB_ENDS):
+    """Where the own URL of a job or batch gets this event, if it does."""
+    wanted = job.get("webhook_events") or events.JOB_ENDS | events.BATCH_NEWS
+    if job["webhook_receiver_id"] is None or event_type not in wanted:
         return None
-    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"])
+    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"], job["webhook_format"])
 
 
 async def note_progress(connection: engine.Connection, job_ids: list[str], now: datetime, pause_seconds: float) -> None:

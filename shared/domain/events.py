@@ -39,6 +39,8 @@ OPT_IN = frozenset({EventType.JOB_PROGRESS, EventType.BATCH_PROGRESS})
 UNASKED = frozenset({EventType.RECEIVER_TEST})
 SUBSCRIBABLE = frozenset(EventType) - UNASKED
 OF_JOBS = frozenset(kind for kind in EventType if kind.startswith("job."))
+# What the own URL of a batch is told.
+BATCH_NEWS = frozenset(kind for kind in EventType if kind.startswith("batch.")) - OPT_IN
 JOB_ENDS = frozenset({EventType.JOB_COMPLETED, EventType.JOB_FAILED, EventType.JOB_CANCELLED, EventType.JOB_EXPIRED})
 
 

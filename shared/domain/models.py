@@ -1,8 +1,10 @@
 """What the catalog holds: models, and the endpoints where each can be had."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +27,23 @@ class Doubt(StrEnum):
     KEYED = "K"
     SEARCHABLE = "L"
     NEITHER = "N"
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an adapter can do. `fields`: the kinds it makes, each with the optional request fields it passes on.
+    `doubts`: the classes it can keep, its best first; N is kept by all.
+    """
+
+    fields: Mapping[states.Kind, frozenset[str]]
+    doubts: tuple[Doubt, ...] = ()
+
+    def doubt(self, wanted: Doubt | None) -> Doubt:
+        """The class to go by: the operator may take a weaker one than the adapter's best, never another."""
+        best = self.doubts[0] if self.doubts else Doubt.NEITHER
+        if wanted is None:
+            return best
+        return wanted if wanted in self.doubts else Doubt.NEITHER
 
 
 class Unit(StrEnum):
@@ -68,10 +87,14 @@ def endpoint_name(model: str, provider: str) -> str:
 
 
 class Endpoint(Entry):
-    """One provider's offer of a model."""
+    """One provider's offer of a model. `route` chooses where an adapter has several ways to ask; `options` go into
+    every ask as they stand, over what the adapter would send, with `{prompt}` and the like filled in.
+    """
 
     provider: Slug
     upstream_model: Slug
+    route: str = ""
+    options: dict[str, Any] = {}
     prices: tuple[Price, ...]
     limits: Limits
     policy: Policy = Policy()
@@ -103,12 +126,12 @@ class Model(Entry):
 
 
 class Provider(Entry):
-    """An outside company or engine, reached by one adapter module."""
+    """An outside company or engine, reached by one adapter module. `doubt` unset: the best the adapter can keep."""
 
     name: Slug
     adapter: Slug
     base_url: str = ""
-    doubt: Doubt = Doubt.NEITHER
+    doubt: Doubt | None = None
     needs_key: bool = True
 
 

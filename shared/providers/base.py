@@ -1,8 +1,9 @@
 """The contract every provider adapter keeps. Adding a provider is one module that keeps it (docs/howto)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -12,7 +13,7 @@ from shared.domain import faults, models, outputs, requests, sizes, states
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One submit: what to make, under which name of ours. `pixels` and `seconds` are what the request comes to with
-    the model's defaults filled in; None where the kind has no such thing.
+    the model's defaults filled in; None where the kind has no such thing. `route` and `options` are the catalog's.
     """
 
     kind: states.Kind
@@ -22,6 +23,8 @@ class Ask:
     pixels: sizes.Pixels | None = None
     seconds: int | None = None
     callback_url: str | None = None
+    route: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ PollOutcome = Running | Finished | Failed | PollLost
 class Adapter(Protocol):
     """One provider, with one credential. Methods never raise for what a provider does; they return it.
 
-    Every method makes one HTTP request at most and never retries it.
+    A submit is one HTTP request at most, and nothing is ever retried. A poll, a look-up or a cancel, which may be
+    repeated anyway, makes a second request where the provider keeps the answer in two places.
     """
 
     doubt: models.Doubt

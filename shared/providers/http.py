@@ -16,6 +16,12 @@ from shared.domain import backoff
 BODY_CAP_BYTES = 64 * 1024 * 1024
 SUBMIT_SECONDS = 60.0
 POLL_SECONDS = 20.0
+# For providers that hold the line until the result is there.
+GENERATE_SECONDS = 600.0
+# Nobody is believed who wants us to wait for longer.
+LONGEST_WAIT_SECONDS = 86_400.0
+# What reading an answer of an unexpected shape raises. Whatever a provider sends, an adapter does not raise.
+MISSHAPEN = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,19 @@ class Reply:
     status: int
     headers: httpx.Headers
     json: dict[str, Any] | None
+    content: bytes = b""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object. Raises ValueError if the body is none."""
+        if self.json is None:
+            raise ValueError("the answer is not a JSON object")
+        return self.json
+
+    @property
+    def media_type(self) -> str:
+        """What the body claims to be, without parameters."""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
     @property
     def retry_after_seconds(self) -> float | None:
@@ -46,6 +65,19 @@ class Lost:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A part of a form that is a file."""
+
+    name: str
+    body: bytes
+    media_type: str
+
+
+Form = Mapping[str, str | File]
+Answer = Reply | NeverSent | Lost
+
+
 async def send(
     client: httpx.AsyncClient,
     method: str,
@@ -53,10 +85,17 @@ async def send(
     *,
     headers: Mapping[str, str],
     body: Mapping[str, Any] | None = None,
+    form: Form | None = None,
     seconds: float,
-) -> Reply | NeverSent | Lost:
-    """Send one request and read its answer, within `seconds` in all. Never raises for what the network does."""
-    request = client.build_request(method, url, headers=dict(headers), json=body, timeout=seconds)
+) -> Answer:
+    """Send one request, with a JSON body or a multipart form, and read its answer, within `seconds` in all. Never
+    raises for what the network does.
+    """
+    parts = None if form is None else [(name, _part(value)) for name, value in form.items()]
+    try:
+        request = client.build_request(method, url, headers=dict(headers), json=body, files=parts, timeout=seconds)
+    except (httpx.InvalidURL, UnicodeError) as error:  # a URL or a key that no header can carry
+        return NeverSent(type(error).__name__)
     try:
         async with asyncio.timeout(seconds):
             response = await client.send(request, stream=True)
@@ -71,7 +110,11 @@ async def send(
         return Lost(f"no answer within {seconds:g} s")
     if content is None:
         return Lost(f"an answer of more than {BODY_CAP_BYTES} bytes")
-    return Reply(response.status_code, response.headers, _object(content))
+    return Reply(response.status_code, response.headers, _object(content), content)
+
+
+def _part(value: str | File) -> tuple[str | None, bytes] | tuple[str | None, bytes, str]:
+    return (value.name, value.body, value.media_type) if isinstance(value, File) else (None, value.encode())
 
 
 def _never_sent(error: Exception) -> bool:
@@ -109,4 +152,5 @@ def _name(error: Exception) -> str:
 
 def parse_retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header: a number, or an HTTP date. None if absent or senseless."""
-    return backoff.parse_retry_after(value, datetime.now(UTC))
+    seconds = backoff.parse_retry_after(value, datetime.now(UTC))
+    return None if seconds is None else min(seconds, LONGEST_WAIT_SECONDS)

@@ -1,15 +1,60 @@
 """Every adapter by name, and the adapters of this deployment with their keys."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 from urllib.parse import urljoin
 
 import httpx
 
 from shared.domain import models
-from shared.providers import base
+from shared.providers import (
+    anthropic,
+    base,
+    black_forest_labs,
+    comfyui,
+    fal,
+    google,
+    kling,
+    luma,
+    minimax,
+    openai_compatible,
+    openrouter,
+    replicate,
+    runway,
+    stability,
+    together,
+)
 from shared.providers.sandbox import adapter as sandbox
 
-ADAPTERS: Mapping[str, Callable[[base.Connection], base.Adapter]] = {"sandbox": sandbox.SandboxAdapter}
+
+class Maker(Protocol):
+    """An adapter's class."""
+
+    abilities: models.Abilities
+
+    def __call__(self, connection: base.Connection) -> base.Adapter:
+        """The adapter over a connection."""
+        ...
+
+
+ADAPTERS: Mapping[str, Maker] = {
+    "anthropic": anthropic.AnthropicAdapter,
+    "black_forest_labs": black_forest_labs.BlackForestLabsAdapter,
+    "comfyui": comfyui.ComfyUIAdapter,
+    "fal": fal.FalAdapter,
+    "google": google.GoogleAdapter,
+    "kling": kling.KlingAdapter,
+    "luma": luma.LumaAdapter,
+    "minimax": minimax.MiniMaxAdapter,
+    "openai_compatible": openai_compatible.OpenAICompatibleAdapter,
+    "openrouter": openrouter.OpenRouterAdapter,
+    "replicate": replicate.ReplicateAdapter,
+    "runway": runway.RunwayAdapter,
+    "sandbox": sandbox.SandboxAdapter,
+    "stability": stability.StabilityAdapter,
+    "together": together.TogetherAdapter,
+}
+ABILITIES: Mapping[str, models.Abilities] = {name: maker.abilities for name, maker in ADAPTERS.items()}
 
 SANDBOX_KEY = "sandbox-key"
 

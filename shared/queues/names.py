@@ -9,6 +9,7 @@ class Queue(StrEnum):
     JOBS = "jobs"
     POLLS = "polls"
     DELIVERIES = "deliveries"
+    SLICES = "slices"
 
 
 class Task(StrEnum):
@@ -16,5 +17,6 @@ class Task(StrEnum):
 
     RUN_JOB = "jobs.run"
     POLL_DUE = "polls.due"
+    RUN_SLICE = "slices.run"
     CANARY = "canaries.sing"
     DELIVER_DUE = "deliveries.due"

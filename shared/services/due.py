@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.db import claims, engine, turns
+from shared.db import claims, engine, slices, turns
 from shared.db import processes as process_rows
 
 SMALLEST_WINDOW = 16
@@ -42,10 +42,19 @@ async def not_rung(db: engine.Database, job_ids: Sequence[str], now: datetime) -
         await claims.unring(connection, job_ids, now + timedelta(seconds=UNRING_SECONDS))
 
 
+async def take_slices(
+    db: engine.Database, now: datetime, slots_per_worker: int, rows_per_slice: int
+) -> list[tuple[str, int]]:
+    """Mark due batches as rung and answer how many slices each may have now. Commits. May be repeated and raced."""
+    async with db.transaction() as connection:
+        return await slices.ring(connection, now, slots_per_worker, rows_per_slice)
+
+
 async def next_at(db: engine.Database) -> datetime | None:
     """When something falls due next, if anything waits."""
     async with db.transaction() as connection:
-        return await claims.next_due(connection)
+        moments = [await claims.next_due(connection), await slices.next_ring(connection)]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 async def wake_overdue(db: engine.Database, now: datetime, collect_grace_seconds: int) -> list[str]:

@@ -1,5 +1,6 @@
 """What a caller may do with a job: see it, list, cancel, run again, delete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,11 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance, idempotency, reservations
+from shared.services import acceptance, batch_rows, idempotency, metrics, reservations
 from shared.storage import objects, troubles
+
+# A job has a handful; only one that asked to be told of progress has more.
+SHOWN_EVENTS = 200
 
 _log = logs.get(__name__)
 
@@ -21,7 +25,7 @@ _log = logs.get(__name__)
 @dataclass(frozen=True, slots=True)
 class JobView:
     """A job with all that is shown of it. `queue_position` only while it is queued; `request` and `route` only
-    if asked for.
+    if asked for; `text` only for a row of a batch, which has no stored output.
     """
 
     job: jobs.Job
@@ -30,6 +34,7 @@ class JobView:
     queue_position: int | None = None
     request: dict[str, Any] | None = None
     route: tuple[decisions.Decision, ...] | None = None
+    text: str | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -40,9 +45,13 @@ class JobView:
 async def get(
     db: engine.Database, tenant_id: str, job_id: str, *, with_request: bool = False, with_route: bool = False
 ) -> JobView:
-    """The job as it is now. Raises NotFoundError for what the tenant does not have."""
+    """The job as it is now, a row of a batch too. Raises NotFoundError for what the tenant does not have."""
     async with db.transaction() as connection:
-        job = await _find(connection, tenant_id, job_id)
+        job = await _get(connection, tenant_id, job_id)
+        if job is None:
+            row = await batch_rows.find(connection, tenant_id, job_id)
+            request = row.request if with_request else None
+            return JobView(row.job, row.attempts, (), request=request, text=row.text)
         view = await _view(connection, job, with_request=with_request)
         if not with_route:
             return view
@@ -50,16 +59,36 @@ async def get(
     return replace(view, route=tuple(decisions.read(each) for each in stored))
 
 
+async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:
+    """What happened to the job, in order; nothing for what the tenant does not have."""
+    async with db.transaction() as connection:
+        return await event_rows.of_subject(connection, tenant_id, job_id, 0, SHOWN_EVENTS)
+
+
+async def prompts(db: engine.Database, tenant_id: str, job_ids: Sequence[str], characters: int) -> dict[str, str]:
+    """The beginning of the prompt of each of the tenant's jobs, by job id."""
+    async with db.transaction() as connection:
+        return await job_rows.prompts(connection, tenant_id, job_ids, characters)
+
+
 async def list_page(
-    db: engine.Database, tenant_id: str, wanted: listings.JobFilter, cursor: str | None, limit: int
+    db: engine.Database,
+    tenant_id: str,
+    wanted: listings.JobFilter,
+    cursor: str | None,
+    limit: int,
+    *,
+    with_requests: bool = False,
 ) -> listings.JobPage:
-    """One page of the tenant's jobs, newest first. Jobs made meanwhile never shift a page."""
+    """One page of the tenant's jobs, newest first unless wanted otherwise. Jobs made meanwhile never shift a page."""
     async with db.transaction() as connection:
         # One more than asked for tells whether there is another page.
         found = await job_rows.page(connection, tenant_id, wanted, cursor, limit + 1)
         shown = found[:limit]
-        made = await output_rows.of_jobs(connection, tenant_id, [job.id for job in shown])
-    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ()))) for job in shown)
+        shown_ids = [job.id for job in shown]
+        made = await output_rows.of_jobs(connection, tenant_id, shown_ids)
+        asked = await job_rows.request_bodies(connection, tenant_id, shown_ids) if with_requests else {}
+    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ())), asked.get(job.id)) for job in shown)
     return listings.JobPage(listed, shown[-1].id if len(found) > limit else None)
 
 
@@ -75,7 +104,10 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
             if job.cancel_requested_at is None:
                 await audit_rows.append(connection, tenant_id, audit.Action.JOB_CANCELLED, job_id, now)
             job = await _cancel(connection, job, now)
-        return await _view(connection, job)
+        view = await _view(connection, job)
+    if job.finished_at == now:
+        metrics.job_ended(job)
+    return view
 
 
 async def rerun(
@@ -142,12 +174,22 @@ async def _erase(store: objects.Objects, job_id: str, keys: list[str]) -> None:
 
 
 async def _find(connection: engine.Connection, tenant_id: str, job_id: str, *, for_update: bool = False) -> jobs.Job:
-    job = None
-    if ids.is_valid(ids.Prefix.JOB, job_id):
-        job = await job_rows.get(connection, tenant_id, job_id, for_update=for_update)
+    job = await _get(connection, tenant_id, job_id, for_update=for_update)
     if job is None:
-        raise errors.NotFoundError
+        row = await batch_rows.find(connection, tenant_id, job_id)
+        raise errors.ConflictError(
+            f"This job is row {row.number} of {row.batch_id}; use the routes of the batch.",
+            details={"batch_id": row.batch_id},
+        )
     return job
+
+
+async def _get(
+    connection: engine.Connection, tenant_id: str, job_id: str, *, for_update: bool = False
+) -> jobs.Job | None:
+    if not ids.is_valid(ids.Prefix.JOB, job_id):
+        return None
+    return await job_rows.get(connection, tenant_id, job_id, for_update=for_update)
 
 
 async def _view(connection: engine.Connection, job: jobs.Job, *, with_request: bool = False) -> JobView:

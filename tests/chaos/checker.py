@@ -56,6 +56,7 @@ def check(story: history.History) -> Verdict:
         _check_unchanged(verdict, book.first.get(job_id), job)
         verdict.paid_twice += _paid_twice(job, bought.get(job_id, {}))
         _check_doubt(verdict, job, order)
+        verdict.other += _untrue_bill(job, bought.get(job_id, {}))
     verdict.bad_bytes += [f"{job_id}: {fault}" for job_id, fault in story.bad_bytes.items()]
     verdict.paid_twice += _unordered(story)
     verdict.other += _twins(story)
@@ -94,6 +95,12 @@ def _was_over(attempt: load.Json, following: load.Json) -> bool:
     if attempt["status"] == "succeeded":
         return str(attempt["finished_at"]) >= str(following["created_at"])
     return attempt["status"] in OVER
+
+
+def _untrue_bill(job: load.Json, bought: dict[int, list[history.Ask]]) -> Iterator[str]:
+    charged = sum(ask.charged_micros for asks in bought.values() for ask in asks)
+    if job["billed"] == "no" and charged:
+        yield f"{job['id']} says billed: no, and the provider charged {charged} micro-dollars"
 
 
 def _unordered(story: history.History) -> Iterator[str]:

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import aiohttp
 import httpx
+import httpx_aiohttp
 
 from tests.chaos import load, proxy
 
@@ -16,7 +18,9 @@ AGAIN_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 GIVE_UP_SECONDS = 180.0
 PAGE = 100
-AT_ONCE = 12
+AT_ONCE = 24
+# The aiohttp transport lets some of aiohttp's own errors through.
+BROKEN = (httpx.HTTPError, aiohttp.ClientError, ValueError)
 
 
 @dataclass(slots=True)
@@ -55,7 +59,9 @@ class Customer:
 
     def __init__(self, base_url: str, key: str, book: Book) -> None:
         self.book = book
-        self._http = httpx.AsyncClient(
+        # Not httpx's own pool: with many requests waiting for an API that is down it eats the loop, and it loses
+        # connections of requests that timed out.
+        self._http = httpx_aiohttp.HttpxAiohttpClient(
             base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=20, trust_env=False
         )
         self._few = asyncio.Semaphore(AT_ONCE)
@@ -111,14 +117,18 @@ class Customer:
         """The first answer that is one: lines may break and 5xx come, for GIVE_UP_SECONDS."""
         until = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < until:
-            try:
-                answer = await self._http.request(method, path, **rest)  # type: ignore[arg-type]
-            except httpx.HTTPError:
-                answer = None
+            async with self._few:
+                answer = await self._try(method, path, **rest)
             if answer is not None and answer.status_code < 500 and answer.status_code != 429:
                 return answer
             await proxy.pause(AGAIN_SECONDS)
         return None
+
+    async def _try(self, method: str, path: str, **rest: object) -> httpx.Response | None:
+        try:
+            return await self._http.request(method, path, **rest)  # type: ignore[arg-type]
+        except BROKEN:
+            return None
 
     async def _watch(self) -> None:
         while True:
@@ -130,7 +140,7 @@ class Customer:
         wanted = self.book.open
         try:
             active = await self._active()
-        except (httpx.HTTPError, ValueError):
+        except BROKEN:
             return
         for job_id, status in active.items():
             self.book.look(job_id, status)
@@ -163,20 +173,20 @@ class Customer:
 
     async def _view(self, job_id: str) -> load.Json | None:
         async with self._few:
-            try:
-                answer = await self._http.get(f"/v1/jobs/{job_id}")
-            except httpx.HTTPError:
-                return None
-        if answer.status_code != 200:
+            answer = await self._try("GET", f"/v1/jobs/{job_id}")
+        if answer is None or answer.status_code != 200:
             return None
         job: load.Json = answer.json()
         return job
 
-    async def settle(self, seconds: float) -> None:
-        """Watch until everything is over, or `seconds` have passed."""
-        until = time.monotonic() + seconds
+    async def settle(self, patience_seconds: float) -> None:
+        """Watch until everything is over, or nothing has ended for so long: a slow machine loses no job."""
+        until = time.monotonic() + patience_seconds
         while self.book.open and time.monotonic() < until:
+            before = len(self.book.open)
             await self.look()
+            if len(self.book.open) < before:
+                until = time.monotonic() + patience_seconds
             await proxy.pause(LOOK_SECONDS)
 
     async def last_look(self) -> list[str]:
@@ -189,6 +199,5 @@ class Customer:
 
     async def download(self, url: str) -> bytes | None:
         """An output's bytes, through the API's own redirect; None if there are none."""
-        async with self._few:
-            answer = await self._insist("GET", url, follow_redirects=True)
+        answer = await self._insist("GET", url, follow_redirects=True)
         return answer.content if answer is not None and answer.status_code == 200 else None

@@ -8,7 +8,11 @@ from enum import StrEnum
 
 HOST = "127.0.0.1"
 CHUNK_BYTES = 64 * 1024
-UNAVAILABLE = b"HTTP/1.1 503 Busy\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy"
+_BODY = b'{"error": {"code": "unavailable", "message": "busy"}}'
+UNAVAILABLE = (
+    b"HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+    % (len(_BODY), _BODY)
+)
 
 
 class Toxin(StrEnum):

@@ -12,7 +12,7 @@ from cli.stack import ports, stack
 from shared import failpoints
 from tests.chaos import proxy
 
-LEASE_SECONDS = 4
+LEASE_SECONDS = 6
 WORKERS = 2
 # One line for each outside part; the variable names who is at its other end.
 LINES: Mapping[str, str] = {

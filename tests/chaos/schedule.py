@@ -83,7 +83,7 @@ TARGETS: Mapping[Kind, str] = {
     Kind.FAILPOINT: "failpoints",
 }
 SECONDS: Mapping[Kind, tuple[float, float]] = {
-    Kind.PAUSE_WORKER: (5.0, 11.0),
+    Kind.PAUSE_WORKER: (7.0, 13.0),
     Kind.PAUSE_POSTGRES: (1.0, 5.0),
     Kind.FLUSH_REDIS: (0.0, 0.0),
     Kind.STOP_WORKER: (0.0, 1.0),

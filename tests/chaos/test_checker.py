@@ -28,7 +28,7 @@ def attempt(number: int = 1, status: str = "succeeded", **values: Any) -> load.J
 
 def view(*attempts: load.Json, status: str = "completed") -> load.Json:
     doubtful = any(item["status"] == "in_doubt" for item in attempts)
-    return {"id": JOB, "status": status, "attempts": list(attempts), "in_doubt": doubtful, "cost": 500}
+    return {"id": JOB, "status": status, "attempts": list(attempts), "in_doubt": doubtful, "cost": 500, "billed": None}
 
 
 def ask(number: int = 1, generation: str = "gen_1", job: str = JOB, **values: Any) -> history.Ask:
@@ -141,6 +141,12 @@ def test_a_key_that_made_two_jobs_and_a_job_nobody_was_told_of_are_seen() -> Non
     twins.book.answered[0] = {JOB, "job_2"}
     twins.known_to_api.append("job_2")
     assert len(checker.check(twins).other) == 2
+
+
+@pytest.mark.parametrize(("billed", "charged", "true"), [("no", 500, False), ("no", 0, True), ("unknown", 500, True)])
+def test_a_bill_that_is_denied_is_seen(billed: str, charged: int, true: bool) -> None:
+    job = view(attempt(status="failed"), status="failed") | {"billed": billed}
+    assert (checker.check(story(job, ask(charged_micros=charged))).other == []) is true
 
 
 def picture() -> bytes:

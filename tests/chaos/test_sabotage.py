@@ -45,7 +45,7 @@ def plan(kind: schedule.Kind, rule: sabotage.Rule | None) -> run.Plan:
         kinds=[kind],
         victims=["worker-1"],
         # A frozen worker must wake up when its successor has long finished the job.
-        stretch=1.5 if pauses else 0.5,
+        stretch=1.4 if pauses else 0.5,
         settle_seconds=60 if rule is None else 25,
         commands=sabotage.commands(rule) if rule else {},
         # Many asks are on their way when a process is struck.

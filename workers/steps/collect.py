@@ -18,6 +18,7 @@ from workers import context
 from workers.steps import deposit
 
 FETCH_TRIES = 5
+LONGEST_PAUSE_SECONDS = 30.0
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -34,12 +35,14 @@ async def collect(at: context.Context, claim: claims.Claim) -> None:
         return
     try:
         stored = await _store_all(at, claim, attempt)
-    except (unusable.UnusableOutputError, downloads.ForbiddenUrlError, troubles.TooBigError) as error:
+    except (downloads.ForbiddenUrlError, troubles.TooBigError) as error:
         await _discard(at, claim, attempt, str(error))
+    except unusable.UnusableOutputError as error:
+        await _doubt_once(at, claim, attempt, str(error))
     except downloads.DownloadError as error:
         await _fetch_again(at, claim, attempt, error)
     except troubles.StorageUnavailableError:
-        await _come_back(at, claim, attempt)
+        await _wait_for_storage(at, claim, attempt)
     else:
         cost = _cost_micros(at, claim, attempt)
         failpoints.reach(failpoints.Failpoint.UPLOADED)
@@ -81,6 +84,14 @@ async def _fresh_sources(at: context.Context, attempt: attempts.Attempt) -> Sequ
     return outcome.sources
 
 
+async def _doubt_once(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, reason: str) -> None:
+    """A paid result is not thrown away for one bad answer: a page of a proxy's looks like an output that is none."""
+    if attempt.collect_count == 0 and any(source.url for source in attempt.sources):
+        await _come_back(at, claim, attempt)
+    else:
+        await _discard(at, claim, attempt, reason)
+
+
 async def _fetch_again(
     at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, error: downloads.DownloadError
 ) -> None:
@@ -92,8 +103,17 @@ async def _fetch_again(
 
 async def _come_back(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
     pause = backoff.retry_seconds(attempt.collect_count + 1, seed=f"{attempt.id}-{attempt.collect_count}")
-    due_at = clock.now() + timedelta(seconds=min(pause, 30.0))
+    due_at = clock.now() + timedelta(seconds=min(pause, LONGEST_PAUSE_SECONDS))
     await attempt_services.collect_again(at.db, claim.job, attempt, due_at)
+
+
+async def _wait_for_storage(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
+    """Our own storage is away: no try is counted, or its outage would use up those for the provider. The longer the
+    result has been waiting, the longer the pause.
+    """
+    waited = (clock.now() - (attempt.finished_at or attempt.created_at)).total_seconds()
+    pause = backoff.jittered(min(max(waited / 4, 1.0), LONGEST_PAUSE_SECONDS), seed=f"{attempt.id}-{waited}")
+    await claims.release(at.db, claim.job, states.Step.COLLECT, clock.now() + timedelta(seconds=pause))
 
 
 async def _discard(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, reason: str) -> None:

@@ -23,8 +23,6 @@ _STATUS = {
     base.Cancellation.TOO_LATE: states.AttemptStatus.OVERDUE,
     base.Cancellation.UNSUPPORTED: states.AttemptStatus.OVERDUE,
 }
-_UNSURE = frozenset({states.AttemptStatus.SENT, states.AttemptStatus.IN_DOUBT, states.AttemptStatus.OVERDUE})
-_WORST_FIRST = (states.Billed.YES, states.Billed.UNKNOWN, states.Billed.NO)
 
 
 def is_due(job: jobs.Job, now: datetime) -> bool:
@@ -41,8 +39,8 @@ async def stop(at: context.Context, claim: claims.Claim) -> None:
         if attempt.status is states.AttemptStatus.ACCEPTED
     }
     given_up = {attempt.id: _STATUS[answer] for attempt, answer in asked.items()}
-    bills = {_BILLED[answer] for answer in asked.values()} | {_bill(attempt) for attempt in claim.history}
-    ending = _ending(claim.job, next(bill for bill in _WORST_FIRST if bill in bills | {states.Billed.NO}))
+    bills = [*(_BILLED[answer] for answer in asked.values()), *(attempt.billed for attempt in claim.history)]
+    ending = _ending(claim.job, attempts.worst(bills))
     await completion.end(at.db, claim.job, ending, clock.now(), given_up)
     for attempt in asked:
         await at.capacity.give_back(attempt)
@@ -55,12 +53,6 @@ async def give_up(at: context.Context, attempt: attempts.Attempt) -> states.Atte
 
 async def _cancel(at: context.Context, attempt: attempts.Attempt) -> base.Cancellation:
     return await at.adapter(attempt.provider, attempt.credential).cancel(attempt.upstream_id or "")
-
-
-def _bill(attempt: attempts.Attempt) -> states.Billed:
-    if attempt.status is states.AttemptStatus.SUCCEEDED or attempt.cost_micros:
-        return states.Billed.YES
-    return states.Billed.UNKNOWN if attempt.status in _UNSURE else states.Billed.NO
 
 
 def _ending(job: jobs.Job, billed: states.Billed) -> jobs.Ending:

@@ -16,6 +16,9 @@ from workers.steps import settle, turns
 
 # How long after `sent_at` an ask may leave. With the time it travels it must stay below LOOKUP_GRACE_SECONDS.
 SEND_SECONDS = 2.0
+# A new model may be asked for before every worker has read the catalog that has it.
+RELOAD_SECONDS = 1.0
+RELOAD_PATIENCE_SECONDS = 30.0
 _CALLERS_OWN = frozenset({faults.FaultKind.INVALID_INPUT, faults.FaultKind.CONTENT_POLICY})
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -30,10 +33,14 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
     if found is not None:
         await attempt_services.resumed(at.db, claim.job, found, clock.now())
         return
+    if _is_ahead_of_us(at, claim):
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now() + timedelta(seconds=RELOAD_SECONDS))
+        return
     route = _route(at, claim)
     asks_now = planning.next_asks(route, claim.history, _wishes(claim), clock.now())
     if isinstance(asks_now, planning.GiveUp):
-        await completion.end(at.db, claim.job, jobs.Ending.of_fault(asks_now.fault, billed(claim)), clock.now())
+        billed = attempts.worst(attempt.billed for attempt in claim.history)
+        await completion.end(at.db, claim.job, jobs.Ending.of_fault(asks_now.fault, billed), clock.now())
         return
     try:
         await _ask(at, claim, route, asks_now)
@@ -51,6 +58,13 @@ async def _ask(
         at.news.tell(claim.job.id, claim.job.tenant_id)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     await send(at, claim, attempt)
+
+
+def _is_ahead_of_us(at: context.Context, claim: claims.Claim) -> bool:
+    """Whether the job was accepted by a newer catalog than ours: processes read it again within seconds."""
+    known = at.shelf.current.models
+    young = clock.now() < claim.job.created_at + timedelta(seconds=RELOAD_PATIENCE_SECONDS)
+    return young and not any(slug in known for slug in claim.request.asked_models())
 
 
 def _was_discovered(attempt: attempts.Attempt) -> bool:
@@ -73,14 +87,6 @@ def _route(at: context.Context, claim: claims.Claim) -> routing.Route:
 
 def _wishes(claim: claims.Claim) -> planning.Wishes:
     return planning.Wishes(claim.job.on_doubt, frozenset(claim.request.fallback_on))
-
-
-def billed(claim: claims.Claim) -> states.Billed:
-    """What is known of the bill of a job that ends without an output."""
-    unsure = {states.AttemptStatus.IN_DOUBT, states.AttemptStatus.OVERDUE}
-    if any(attempt.status in unsure for attempt in claim.history):
-        return states.Billed.UNKNOWN
-    return states.Billed.YES if any(attempt.cost_micros for attempt in claim.history) else states.Billed.NO
 
 
 async def send(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:
@@ -141,6 +147,7 @@ async def _give_back_unsent(at: context.Context, claim: claims.Claim, attempt: a
         await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now())
         return
     await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, None, clock.now())
+    await at.capacity.give_back(attempt)
 
 
 def _leave_by(attempt: attempts.Attempt) -> datetime:
@@ -170,6 +177,8 @@ def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt)
         pixels=asks.pixels(model, claim.request),
         seconds=asks.seconds(model, claim.request),
         callback_url=at.callbacks.url(attempt.id),
+        route=offer.route if offer else "",
+        options=offer.options if offer else {},
     )
 
 

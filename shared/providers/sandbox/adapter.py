@@ -1,9 +1,9 @@
 """The adapter for the sandbox provider; its wire format is in README.md beside this file."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from shared.domain import faults, models, outputs, requests
+from shared.domain import faults, models, outputs, requests, states
 from shared.providers import base, http
 
 _FAULTS = {
@@ -31,9 +31,18 @@ _RUNNING = frozenset({"queued", "running"})
 class SandboxAdapter:
     """Speaks to one account of the sandbox, which decides its doubt class."""
 
+    abilities: ClassVar = models.Abilities(
+        {
+            states.Kind.VIDEO: frozenset({"seed", "n", "generate_audio", "frame_images", "input_references"}),
+            states.Kind.IMAGE: frozenset({"seed", "n", "input_references"}),
+            states.Kind.TEXT: frozenset({"seed", "max_tokens", "temperature", "response_format"}),
+        },
+        doubts=(models.Doubt.KEYED, models.Doubt.SEARCHABLE),
+    )
+
     def __init__(self, connection: base.Connection) -> None:
         self._connection = connection
-        self.doubt: models.Doubt = connection.provider.doubt
+        self.doubt: models.Doubt = self.abilities.doubt(connection.provider.doubt)
 
     async def submit(self, ask: base.Ask) -> base.SubmitOutcome:
         """See base.Adapter. A 5xx with the sandbox's own error body means: not accepted."""
@@ -51,7 +60,10 @@ class SandboxAdapter:
             return base.NotSent(faults.Fault(faults.FaultKind.UNAVAILABLE, f"Not reached: {reply.message}."))
         if isinstance(reply, http.Lost):
             return base.Unknown(f"The answer was lost: {reply.message}.")
-        return _submit_outcome(reply)
+        try:
+            return _submit_outcome(reply)
+        except http.MISSHAPEN:
+            return base.Unknown(f"Status {reply.status} with a body nobody understands.")
 
     async def find(self, reference: str) -> base.Accepted | None:
         """See base.Adapter."""
@@ -70,7 +82,10 @@ class SandboxAdapter:
             return base.Failed(faults.Fault(faults.FaultKind.NOT_FOUND, "The provider no longer knows this job."))
         if reply.status != 200 or reply.json is None:
             return base.PollLost(f"status {reply.status}", reply.retry_after_seconds)
-        return _poll_outcome(reply.json)
+        try:
+            return _poll_outcome(reply.json)
+        except http.MISSHAPEN:
+            return base.PollLost("a body nobody understands")
 
     async def cancel(self, upstream_id: str) -> base.Cancellation:
         """See base.Adapter."""
@@ -124,12 +139,11 @@ def _submit_outcome(reply: http.Reply) -> base.SubmitOutcome:
     # A finished generation that failed carries an error, too; but it has an id, and maybe a price.
     if body.get("error") and not body.get("id"):
         return base.Refused(_fault(reply.status, body, reply.retry_after_seconds))
-    if reply.status == 202 and body.get("id"):
-        return base.Accepted(str(body["id"]))
-    if reply.status == 200 and body.get("id"):
-        outcome = _poll_outcome(body)
-        return outcome if isinstance(outcome, base.Finished | base.Failed) else base.Accepted(str(body["id"]))
-    return base.Unknown(f"Status {reply.status} with a body nobody understands.")
+    upstream_id = body.get("id")
+    if not isinstance(upstream_id, str) or not upstream_id or reply.status not in {200, 202}:
+        return base.Unknown(f"Status {reply.status} with a body nobody understands.")
+    outcome = _poll_outcome(body) if reply.status == 200 else base.Running()
+    return outcome if isinstance(outcome, base.Finished | base.Failed) else base.Accepted(upstream_id)
 
 
 def _poll_outcome(body: dict[str, Any]) -> base.PollOutcome:

@@ -154,15 +154,17 @@ class Desk:
         return [generation for generation in found if not generation.is_lost(now)]
 
     def cancel(self, generation: generations.Generation) -> generations.Status | None:
-        """Cancel it. CANCELLED: stopped, RUNNING: asked to stop, None: too late. May be repeated."""
+        """Cancel it. CANCELLED: stopped in the queue, free; RUNNING: asked to stop; None: too late. May be repeated,
+        with the same answer: one that was charged for never becomes `cancelled`, which callers read as free.
+        """
         now = self.now()
         if generation.status(now) in (generations.Status.SUCCEEDED, generations.Status.FAILED):
             return None
         if generation.cancelled_at is None:
             generation.cancel(now)
             self.book.update(generation)
-        stopped = generation.status(now) is generations.Status.CANCELLED
-        return generations.Status.CANCELLED if stopped else generations.Status.RUNNING
+        free = generation.cancelled_at is not None and generation.cancelled_at < generation.starts_at()
+        return generations.Status.CANCELLED if free else generations.Status.RUNNING
 
     def uncalled(self) -> list[generations.Generation]:
         """All that still owe a callback."""

@@ -176,7 +176,7 @@ QUERIES = [
     ("/v1/jobs?offset=3", "unknown_field", "offset"),
     ("/v1/models?page=1", "unknown_field", "page"),
     ("/v1/jobs/job_01k0zqj5w3m8v4t2c6n9xb7rde?wait=61", "invalid_request", "wait"),
-    ("/v1/jobs/job_01k0zqj5w3m8v4t2c6n9xb7rde?expand=all", "invalid_request", "expand"),
+    ("/v1/jobs/job_01k0zqj5w3m8v4t2c6n9xb7rde?expand=all", "invalid_request", "expand[0]"),
     ("/v1/jobs/job_01k0zqj5w3m8v4t2c6n9xb7rde/outputs/0?variant=big", "invalid_request", "variant"),
 ]
 

@@ -16,7 +16,7 @@ from tests.integration.api import steps
 
 
 async def foreign_job(database: engine.Database) -> str:
-    catalog = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ADAPTERS).current
+    catalog = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ABILITIES).current
     request = requests.VideoRequest(model="sandbox/video", prompt="Theirs", priority=9)
     sender = acceptance.Sender("ten_00000000000000000000000001", ids.new(ids.Prefix.KEY))
     new = acceptance.NewRequest(sender, states.Kind.VIDEO, request, acceptance.Rules(60))

@@ -14,7 +14,7 @@ from shared.services import jobs as job_services
 from shared.services import keys as key_services
 from shared.services import tenants as tenant_services
 
-CATALOG = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ADAPTERS).current
+CATALOG = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ABILITIES).current
 USABLE = registry.usable(CATALOG, frozenset())
 IMAGE = requests.ImageRequest(model="sandbox/image", prompt="A lighthouse")
 RULES = acceptance.Rules(default_deadline_seconds=3600, retention_seconds=86400)

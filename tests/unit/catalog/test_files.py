@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from shared.catalog import files
+from shared.providers import registry
+
+ADAPTERS = registry.ABILITIES
 
 GOOD = """\
 providers:
@@ -47,13 +50,13 @@ def write(folder: Path, **texts: str) -> Path:
 
 def faults(folder: Path) -> list[str]:
     with pytest.raises(files.CatalogError) as caught:
-        files.load(folder, {"sandbox", "openai"})
+        files.load(folder, ADAPTERS)
     assert all(str(fault) in str(caught.value) for fault in caught.value.faults)
     return [str(fault) for fault in caught.value.faults]
 
 
 def test_a_good_catalog_is_read(tmp_path: Path) -> None:
-    catalog = files.load(write(tmp_path, acme=GOOD), {"sandbox"})
+    catalog = files.load(write(tmp_path, acme=GOOD), ADAPTERS)
     film = catalog.models["acme/film"]
     assert catalog.providers["acme"].base_url == "/keyed"
     assert film.durations == (4, 8)
@@ -61,7 +64,7 @@ def test_a_good_catalog_is_read(tmp_path: Path) -> None:
 
 
 def test_an_aspect_ratio_is_not_a_number_in_base_sixty(tmp_path: Path) -> None:
-    catalog = files.load(write(tmp_path, acme=GOOD), {"sandbox"})
+    catalog = files.load(write(tmp_path, acme=GOOD), ADAPTERS)
     assert catalog.models["acme/film"].aspect_ratios == ("16:9", "1:1")
 
 
@@ -70,6 +73,9 @@ def test_an_aspect_ratio_is_not_a_number_in_base_sixty(tmp_path: Path) -> None:
     [
         ("adapter: sandbox", "adapter: sandbocks", 3, "providers[0].adapter", "there is sandbox"),
         ("doubt: K", "doubt: Q", 5, "providers[0].doubt", "should be 'K', 'L' or 'N'"),
+        ("adapter: sandbox", "adapter: openrouter", 5, "providers[0].doubt", "openrouter cannot keep K; it keeps N"),
+        ("adapter: sandbox", "adapter: anthropic", 16, "models[0].endpoints[0].provider", "makes no video"),
+        ("adapter: sandbox", "adapter: luma", 16, "models[0].endpoints[0]", "does not pass on seed of a video request"),
         ("kind: video", "kind: film", 8, "models[0].kind", "should be 'video'"),
         ("    name: Film\n", "    nmae: Film\n", 7, "models[0].name", "is missing"),
         ("    name: Film\n", "    name: Film\n    colour: red\n", 10, "models[0].colour", "there is no such field"),
@@ -96,6 +102,18 @@ def test_a_fault_names_its_place(tmp_path: Path, old: str, new: str, line: int, 
     assert GOOD.count(old) == 1 or old.startswith("    ")
     found = faults(write(tmp_path, acme=GOOD.replace(old, new)))
     assert any(fault.startswith(f"acme.yaml:{line}: {field}: ") and words in fault for fault in found), found
+
+
+def test_options_may_pass_on_what_the_adapter_does_not(tmp_path: Path) -> None:
+    fal = GOOD.replace("adapter: sandbox", "adapter: minimax").replace("doubt: K", "doubt: N")
+    assert "does not pass on seed" in faults(write(tmp_path, acme=fal))[0]
+    with_seed = fal.replace(
+        "upstream_model: film-1", "upstream_model: film-1\n        options: {noise: {seed: '{seed}'}}"
+    )
+    assert files.load(write(tmp_path, acme=with_seed), ADAPTERS).models["acme/film"].endpoints[0].options
+    misspelt = with_seed.replace("'{seed}'", "'{sed}'")
+    (first, *_) = faults(write(tmp_path, acme=misspelt))
+    assert first.startswith("acme.yaml:18: models[0].endpoints[0].options: there is no place for a value '{sed}'")
 
 
 def test_a_price_for_some_forms_only_is_refused(tmp_path: Path) -> None:

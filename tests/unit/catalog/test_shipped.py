@@ -8,7 +8,7 @@ from shared.domain import models, pricing, requests, sizes, states
 from shared.providers import registry
 from shared.providers.sandbox import accounts, asks, generations, variants
 
-CATALOG = files.load(settings.SHIPPED_CATALOG, registry.ADAPTERS)
+CATALOG = files.load(settings.SHIPPED_CATALOG, registry.ABILITIES)
 
 
 def test_every_model_of_the_sandbox_is_offered_under_its_name() -> None:

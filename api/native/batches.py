@@ -1,0 +1,189 @@
+"""`/v1/batches`: a file of rows in, a file of results out."""
+
+from typing import Annotated, Any
+
+import fastapi
+import pydantic
+
+from api import auth, bodies, errors, parts, routing
+from api.native import batch_answers, batch_bodies, batch_uploads
+from shared import clock, ids
+from shared import errors as faults
+from shared.domain import batches
+from shared.services import batches as batch_services
+from shared.services import reports
+
+router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["batches"])
+
+EXAMPLE_ID = "bat_01k0zqj5w3m8v4t2c6n0000000"
+BatchId = Annotated[str, fastapi.Path(examples=[EXAMPLE_ID])]
+_FIELDS = {"$ref": "#/components/schemas/BatchFields"}
+_FORM = {"allOf": [_FIELDS, {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}]}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _FORM},
+            "application/json": {"schema": {"$ref": "#/components/schemas/BatchFromUrl"}},
+        },
+    }
+}
+
+
+class BatchPage(pydantic.BaseModel):
+    """One page, newest first. Ask for the next with `cursor=next_cursor`."""
+
+    data: list[batch_answers.Batch]
+    has_more: bool
+    next_cursor: str | None = pydantic.Field(examples=[EXAMPLE_ID])
+
+
+class CloneBody(pydantic.BaseModel):
+    """What is to be different in the clone."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    model: Annotated[str | None, pydantic.Field(min_length=1, max_length=200)] = None
+    dry_run: bool = False
+
+
+class ErrorPage(pydantic.BaseModel):
+    """Faulty rows in the order of the input, with all of them counted by group."""
+
+    groups: list[batch_answers.ErrorGroup]
+    data: list[batch_answers.RowError]
+    has_more: bool
+    next_cursor: int | None
+
+
+@router.post(
+    "/v1/batches",
+    status_code=202,
+    operation_id="create_batch",
+    openapi_extra=_BODY,
+    responses=errors.documented(400, 401, 413, 415),
+)
+async def create_batch(
+    request: fastapi.Request, caller: auth.Authenticated, given: parts.Given, response: fastapi.Response
+) -> batch_answers.Batch:
+    """Take a CSV, TSV, JSON Lines or Excel file (a form with `file`, or JSON with its `url`) and answer at once.
+    The file is then read; poll until `status` is `ready` (with `dry_run`) or later.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        made = await batch_uploads.of_form(request, given, caller.tenant_id)
+    else:
+        bodies.check_media_type(request)
+        fields = batch_bodies.of_json(await request.json())
+        made = await batch_uploads.of_url(given, caller.tenant_id, fields)
+    given.hints.give()
+    response.headers["Location"] = given.url(f"/v1/batches/{made.id}")
+    return batch_answers.batch(given, made)
+
+
+@router.get("/v1/batches", operation_id="list_batches", responses=errors.documented(400, 401))
+async def list_batches(
+    caller: auth.Authenticated,
+    given: parts.Given,
+    status: Annotated[list[batches.BatchStatus], fastapi.Query(description="May be repeated: any of these")] = [],  # noqa: B006 - FastAPI copies it
+    limit: Annotated[int, fastapi.Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, fastapi.Query(description="`next_cursor` of the page before")] = None,
+) -> BatchPage:
+    """Your batches, newest first."""
+    if cursor is not None and not ids.is_valid(ids.Prefix.BATCH, cursor):
+        raise faults.InvalidRequestError("Send the `next_cursor` of a page as it is.", param="cursor")
+    page = await batch_services.list_page(given.db, caller.tenant_id, frozenset(status), cursor, limit)
+    data = [batch_answers.batch(given, item) for item in page.batches]
+    return BatchPage(data=data, has_more=page.next_cursor is not None, next_cursor=page.next_cursor)
+
+
+@router.get("/v1/batches/{batch_id}", operation_id="get_batch", responses=errors.documented(400, 401, 404))
+async def get_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.BatchWithErrors:
+    """A batch as it is now: counts, speed, cost, and its errors by code."""
+    found, groups = await reports.with_groups(given.db, caller.tenant_id, batch_id)
+    return batch_answers.with_errors(given, found, groups)
+
+
+@router.get("/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(401, 404))
+async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Report:
+    """What was found in the file: columns, the first requests, every kind of fault, the price."""
+    catalog = given.catalog
+    usable = given.usable_providers(catalog)
+    found = await reports.report(given.db, caller.tenant_id, batch_id, catalog, usable)
+    return batch_answers.Report(
+        batch=batch_answers.with_errors(given, found.batch, found.groups),
+        samples=found.samples,
+        faulty=[batch_answers.row_error(row) for row in found.faulty],
+        budget_suffices=None,
+    )
+
+
+@router.get(
+    "/v1/batches/{batch_id}/errors", operation_id="get_batch_errors", responses=errors.documented(400, 401, 404)
+)
+async def get_errors(
+    batch_id: BatchId,
+    caller: auth.Authenticated,
+    given: parts.Given,
+    limit: Annotated[int, fastapi.Query(ge=1, le=1000)] = 1000,
+    cursor: Annotated[
+        int, fastapi.Query(ge=0, le=batches.MOST_ROWS, description="`next_cursor` of the page before")
+    ] = 0,
+) -> ErrorPage:
+    """Every row with an error: where, in which column, and what to do."""
+    _, groups, page = await reports.faults(given.db, caller.tenant_id, batch_id, cursor, limit)
+    return ErrorPage(
+        groups=[batch_answers.group(item) for item in groups],
+        data=[batch_answers.row_error(row) for row in page.rows],
+        has_more=page.next_cursor is not None,
+        next_cursor=page.next_cursor,
+    )
+
+
+_CHANGED: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 404, 409)
+
+
+@router.post("/v1/batches/{batch_id}/start", operation_id="start_batch", responses=_CHANGED)
+async def start_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
+    """Begin to run a batch that was only tried (`dry_run`). May be repeated."""
+    return _moved(given, await batch_services.start(given.db, caller.tenant_id, batch_id, clock.now()))
+
+
+@router.post("/v1/batches/{batch_id}/pause", operation_id="pause_batch", responses=_CHANGED)
+async def pause_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
+    """Ask for no more rows until `resume`; those under way end. May be repeated."""
+    return _moved(given, await batch_services.pause(given.db, caller.tenant_id, batch_id))
+
+
+@router.post("/v1/batches/{batch_id}/resume", operation_id="resume_batch", responses=_CHANGED)
+async def resume_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
+    """Go on after a pause. May be repeated."""
+    return _moved(given, await batch_services.resume(given.db, caller.tenant_id, batch_id))
+
+
+@router.post("/v1/batches/{batch_id}/cancel", operation_id="cancel_batch", responses=_CHANGED)
+async def cancel_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
+    """Cancel every row that has no outcome; rows under way end as they do. May be repeated."""
+    return _moved(given, await batch_services.cancel(given.db, caller.tenant_id, batch_id))
+
+
+@router.post("/v1/batches/{batch_id}/retry", operation_id="retry_batch", responses=_CHANGED)
+async def retry_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
+    """Run the failed, cancelled and expired rows again, and only those. They get new job ids; the old ones stay."""
+    return _moved(given, await batch_services.retry(given.db, caller.tenant_id, batch_id, clock.now()))
+
+
+@router.post("/v1/batches/{batch_id}/clone", status_code=202, operation_id="clone_batch", responses=_CHANGED)
+async def clone_batch(
+    batch_id: BatchId, body: CloneBody, caller: auth.Authenticated, given: parts.Given
+) -> batch_answers.Batch:
+    """Read the same file as a new batch, with another model if you name one."""
+    if body.model is not None:
+        batch_uploads.known_model(given, body.model)
+    wish = batch_services.Clone(body.model, body.dry_run)
+    return _moved(given, await batch_services.clone(given.db, caller.tenant_id, batch_id, wish, clock.now()))
+
+
+def _moved(given: parts.Parts, batch: batches.Batch) -> batch_answers.Batch:
+    given.hints.give()
+    return batch_answers.batch(given, batch)

@@ -1,0 +1,118 @@
+"""Reading a file into rows against Postgres' own COPY of the very same rows into a table with the same indexes.
+
+`python benchmarks/batch_ingest.py [--rows 1000000]`; prints `name ratio yardstick measured target`, and the memory.
+"""
+
+import argparse
+import asyncio
+import csv
+import resource
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+
+from cli.stack import stack
+from shared import clock, settings
+from shared.db import batch_rows as row_rows
+from shared.db import schema
+from shared.domain import batches, recipes, sheets
+from shared.queues import hints
+from shared.services import batches as batch_services
+from shared.services import claims
+from shared.services import slices as slice_services
+from workers import context
+from workers.steps import reading
+
+TARGET = 0.5
+TENANT = "ten_00000000000000000000000000"
+TEMPLATE = "Write a product text for {{name}} in {{language}}"
+COLUMNS = ", ".join(row_rows.COPIED)
+
+
+def write(path: Path, rows: int) -> None:
+    """A file of about a hundred bytes a row."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["sku", "name", "language"])
+        for number in range(rows):
+            name = f'Product number {number}, with a longer name, "quoted" so that a row has a hundred bytes'
+            writer.writerow([f"SKU-{number:07d}", name, ("de", "en", "fr")[number % 3]])
+
+
+async def chunks(path: Path) -> AsyncIterator[bytes]:
+    """The file in pieces."""
+    with path.open("rb") as file:
+        while piece := file.read(1024 * 1024):
+            yield piece
+
+
+async def ingest(at: context.Context, path: Path) -> float:
+    """Seconds from the file in the bucket to a batch that is ready."""
+    batch_id = batches.new_id()
+    new = batches.NewBatch(
+        id=batch_id,
+        tenant_id=TENANT,
+        created_at=clock.now(),
+        recipe=recipes.Recipe(model="sandbox/text", template=TEMPLATE),
+        wishes=batches.Wishes(dry_run=True),
+        options=sheets.Options(),
+        source_name="rows.csv",
+        source_key=f"{batches.folder(TENANT, batch_id)}/input",
+    )
+    await at.store.put_stream(new.source_key, chunks(path), "text/csv", at.settings.max_batch_bytes)
+    await batch_services.create(at.db, new)
+    supply = slice_services.Supply(at.shelf.current, at.usable_providers())
+    here = await slice_services.begin(at.db, batch_id, at.process_id, supply)
+    assert here is not None
+    began = time.perf_counter()
+    await reading.read(at, here)
+    seconds = time.perf_counter() - began
+    assert (await batch_services.get(at.db, TENANT, batch_id)).status is batches.BatchStatus.READY
+    return seconds
+
+
+async def copy(url: str, folder: Path) -> float:
+    """Seconds of a plain COPY of the rows that are there into a table like theirs."""
+    connection = await asyncpg.connect(hints.dsn(url))
+    try:
+        await connection.execute("CREATE TABLE plain (LIKE batch_rows INCLUDING ALL)")
+        text = folder / "rows.text"
+        await connection.copy_from_query(f"SELECT {COLUMNS} FROM batch_rows", output=str(text))  # noqa: S608
+        began = time.perf_counter()
+        await connection.copy_to_table("plain", source=str(text), columns=list(row_rows.COPIED))
+        return time.perf_counter() - began
+    finally:
+        await connection.close()
+
+
+async def main(rows: int) -> None:
+    """Print the line."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with stack.Stack(
+            data_dir=folder / "data", servers_only=True, usual_ports=False, temporary=True, say=lambda _: None
+        ) as servers:
+            values = {key.removeprefix("GENQUEUE_").lower(): value for key, value in servers.env.items()}
+            configured = settings.Settings.model_validate(values)
+            url = configured.database_url.get_secret_value()
+            await schema.upgrade(url)
+            write(folder / "rows.csv", rows)
+            at = context.open_context(configured)
+            await at.store.ensure_bucket()
+            await claims.heartbeat(at.db, at.process_id, "worker", 3600)
+            measured = await ingest(at, folder / "rows.csv")
+            megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            yardstick = await copy(url, folder)
+            await at.courier.close()
+            await at.db.close()
+    print(f"batch_ingest {yardstick / measured:.2f} {rows / yardstick:.0f} {rows / measured:.0f} {TARGET}")
+    print(f"batch_ingest_memory {megabytes} MB, 300 at most")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    asyncio.run(main(parser.parse_args().rows))

@@ -1,0 +1,127 @@
+"""Rows a second on the instant sandbox text model against a bare asyncio and aiohttp loop that asks the same server at
+the same concurrency, and against no-op tasks of Celery on the same cores.
+
+`python benchmarks/batch_run.py [--rows 10000]`; prints `name ratio yardstick measured target` twice.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import celery
+import redis.asyncio as aioredis
+
+from cli import client
+from cli.stack import stack
+
+AT_ONCE = 64
+LOOP_TARGET, CELERY_TARGET = 0.5, 1.5
+REDIS = "BENCHMARK_REDIS_URL"
+
+app = celery.Celery("noop", broker=os.environ.get(REDIS, "redis://unused"))
+app.conf.update(task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=4, task_default_queue="noop")
+
+
+@app.task(name="noop")
+def noop(_: int) -> None:
+    """Nothing."""
+
+
+async def bare(url: str, rows: int) -> float:
+    """Seconds of the simplest loop that asks for the same texts."""
+    left = iter(range(rows))
+    headers = {"Authorization": "Bearer sandbox"}
+
+    async def ask(session: aiohttp.ClientSession) -> None:
+        for number in left:
+            body = {
+                "kind": "text",
+                "model": "text-instant",
+                "reference": f"bare{number}.1",
+                "input": {"prompt": f"About Product number {number}"},
+            }
+            key = {"Idempotency-Key": f"bare{number}.1"}
+            async with session.post(f"{url}/keyed/v1/generations", json=body, headers=headers | key) as answer:
+                assert (await answer.json())["outputs"]
+
+    began = time.perf_counter()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+        await asyncio.gather(*(ask(session) for _ in range(AT_ONCE)))
+    return time.perf_counter() - began
+
+
+async def batch(local: stack.Stack, folder: Path, rows: int) -> float:
+    """Seconds from the start of the batch to the last answer written down."""
+    file = folder / "rows.csv"
+    file.write_text("name\n" + "".join(f"Product number {number}\n" for number in range(rows)))
+    fields = {"model": "sandbox/text-instant", "template": "About {{name}}", "max_concurrency": str(AT_ONCE)}
+    async with client.Client(local.base_url, local.admin_key) as api:
+        made = await api.upload("/v1/batches", file, fields | {"dry_run": "true"})
+        while made["status"] == "validating":
+            made = await api.get(f"/v1/batches/{made['id']}")
+        began = time.perf_counter()
+        await api.post(f"/v1/batches/{made['id']}/start")
+        while made["counts"]["completed"] < rows:
+            made = await api.get(f"/v1/batches/{made['id']}")
+            await asyncio.sleep(0.1)
+        return time.perf_counter() - began
+
+
+async def tasks(local: stack.Stack, rows: int) -> float:
+    """Seconds to send and to run as many no-op tasks with one worker."""
+    url = local.env["GENQUEUE_REDIS_URL"]
+    app.conf.broker_url = url
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "celery", "--app", "batch_run", "worker", "--pool", "threads", "--concurrency", "32"),
+        *("--queues", "noop", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "ERROR"),
+        env=os.environ | {REDIS: url, "PYTHONPATH": str(Path(__file__).parent)},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    broker = aioredis.Redis.from_url(url)
+    await asyncio.to_thread(_send, 100)
+    await _drained(broker)
+    began = time.perf_counter()
+    await asyncio.to_thread(_send, rows)
+    await _drained(broker)
+    seconds = time.perf_counter() - began
+    worker.terminate()
+    await worker.wait()
+    await broker.aclose()
+    return seconds
+
+
+def _send(count: int) -> None:
+    with app.producer_pool.acquire(block=True) as producer:
+        for number in range(count):
+            app.send_task("noop", (number,), producer=producer)
+
+
+async def _drained(broker: "aioredis.Redis") -> None:
+    while await broker.llen("noop") or await broker.hlen("unacked"):  # noqa: ASYNC110 - Redis tells nobody when it is empty
+        await asyncio.sleep(0.02)
+
+
+async def main(rows: int) -> None:
+    """Print the lines."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with stack.Stack(
+            data_dir=folder / "data", usual_ports=False, temporary=True, say=lambda _: None
+        ) as local:
+            loop = await bare(local.env["GENQUEUE_SANDBOX_URL"], rows)
+            measured = await batch(local, folder, rows)
+            noops = await tasks(local, rows)
+    print(f"batch_run {loop / measured:.2f} {rows / loop:.0f} {rows / measured:.0f} {LOOP_TARGET}")
+    print(f"batch_run_celery {noops / measured:.2f} {rows / noops:.0f} {rows / measured:.0f} {CELERY_TARGET}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=10_000)
+    asyncio.run(main(parser.parse_args().rows))

@@ -1,0 +1,163 @@
+"""Slices as rows: who has what in hand, and whose turn it is."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.db import engine
+from shared.db.tables import batch_rows as row_tables
+from shared.db.tables import batches as tables
+from shared.db.tables import processes as process_tables
+from shared.db.tables import slices as slice_tables
+from shared.domain import batches, slices
+
+RING_AGAIN_SECONDS = 1.0
+RUNG_AT_ONCE = 200
+
+_B, _S, _R = tables.batches, slice_tables.slices, row_tables.batch_rows
+_WORKER = "worker"
+
+
+async def begin(connection: engine.Connection, batch_number: int, owner: str) -> int:
+    """Write down a new slice of this process and answer its number."""
+    made = await connection.execute(sa.insert(_S).values(batch_number=batch_number, owner=owner).returning(_S.c.number))
+    number: int = made.scalar_one()
+    return number
+
+
+async def hold(connection: engine.Connection, batch_number: int, slice_number: int) -> bool:
+    """Make this slice the only one that works on the batch as a whole; False if a living one does already."""
+    living = sa.select(_S.c.number)
+    changed = await connection.execute(
+        sa.update(_B)
+        .where(_B.c.number == batch_number, sa.or_(_B.c.holder.is_(None), _B.c.holder.not_in(living)))
+        .values(holder=slice_number)
+        .returning(_B.c.number)
+    )
+    return changed.one_or_none() is not None
+
+
+async def is_held(connection: engine.Connection, batch_number: int, slice_number: int) -> bool:
+    """Whether this slice still holds the batch; locks the batch until the transaction ends."""
+    found = await connection.execute(sa.select(_B.c.holder).where(_B.c.number == batch_number).with_for_update())
+    held: int | None = found.scalar_one()
+    return held == slice_number
+
+
+async def note_held(connection: engine.Connection, slice_number: int, held: int) -> bool:
+    """Write how many rows the slice has in hand; False if the slice is gone: its process was taken for dead."""
+    changed = await connection.execute(
+        sa.update(_S).where(_S.c.number == slice_number).values(held=held).returning(_S.c.number)
+    )
+    return changed.one_or_none() is not None
+
+
+async def end(connection: engine.Connection, slice_numbers: list[int]) -> None:
+    """Forget slices; rows they still have in hand are given back, due now. May be repeated."""
+    await connection.execute(sa.delete(_S).where(_S.c.number.in_(slice_numbers)))
+    await connection.execute(
+        sa.update(_R).where(_R.c.slice.in_(slice_numbers)).values(slice=None, due_at=sa.func.now())
+    )
+    await connection.execute(sa.update(_B).where(_B.c.holder.in_(slice_numbers)).values(holder=None))
+
+
+async def end_dead(connection: engine.Connection) -> int:
+    """Forget the slices of silent processes and give back their rows; answers how many there were."""
+    processes = process_tables.processes
+    alive = sa.select(processes.c.id).where(processes.c.lease_until_at > sa.func.now())
+    dead = list(
+        (
+            await connection.execute(
+                sa.select(_S.c.number).where(_S.c.owner.not_in(alive)).with_for_update(skip_locked=True)
+            )
+        ).scalars()
+    )
+    if dead:
+        await end(connection, dead)
+    return len(dead)
+
+
+async def of_owner(connection: engine.Connection, owner: str) -> dict[str, int]:
+    """The slices a process holds, as a hand counts them."""
+    found = await connection.execute(sa.select(_S.c.number).where(_S.c.owner == owner))
+    return {f"slice-{number}": number for number in found.scalars()}
+
+
+async def in_the_air(connection: engine.Connection, batch: batches.Batch) -> tuple[int, int, int]:
+    """Rows in hand of this batch, rows in hand of its model, and how many tenants run batches of that model."""
+    model = batch.recipe.model
+    same = _B.c.number == batch.number if model is None else _B.c.model == model
+    counted = await connection.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(_S.c.held).filter(_S.c.batch_number == batch.number), 0),
+            sa.func.coalesce(sa.func.sum(_S.c.held), 0),
+            sa.func.count(sa.distinct(_B.c.tenant_id)),
+        )
+        .select_from(_S.join(_B, _B.c.number == _S.c.batch_number))
+        .where(same, _B.c.status == batches.BatchStatus.IN_PROGRESS)
+    )
+    own, of_model, tenants = counted.one()
+    return int(own), int(of_model), int(tenants)
+
+
+async def ring(
+    connection: engine.Connection, now: datetime, slots_per_worker: int, rows_per_slice: int
+) -> list[tuple[str, int]]:
+    """The batches to ring for now and how often, by priority, then whose turn was longest ago. Each is rung again
+    a second later, in case its doorbell was lost.
+    """
+    running = sa.select(_S.c.batch_number, sa.func.count().label("slices")).group_by(_S.c.batch_number).subquery()
+    due = await connection.execute(
+        sa.select(_B.c.number, _B.c.id, _B.c.tenant_id, _B.c.status, _B.c.queued, _B.c.in_progress, running.c.slices)
+        .join(running, running.c.batch_number == _B.c.number, isouter=True)
+        .where(_B.c.status.in_(sorted(batches.WORKING)), _B.c.ring_at <= now)
+        .order_by(_B.c.priority.desc(), _B.c.rung_at)
+        .limit(RUNG_AT_ONCE)
+        .with_for_update(of=_B, skip_locked=True)
+    )
+    found = list(due)
+    if not found:
+        return []
+    tenants, busy, workers = await _crowd(connection)
+    waiting = [slices.Waiting(row.id, row.tenant_id, row.slices or 0, _wanted(row, rows_per_slice)) for row in found]
+    given = slices.shares(waiting, tenants, busy, workers * slots_per_worker)
+    rung = [row.number for row in found if given[row.id]]
+    later = sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, RING_AGAIN_SECONDS)
+    numbers = [row.number for row in found]
+    turn = sa.case((_B.c.number.in_(rung), now), else_=_B.c.rung_at)
+    await connection.execute(sa.update(_B).where(_B.c.number.in_(numbers)).values(ring_at=later, rung_at=turn))
+    return [(batch_id, count) for batch_id, count in given.items() if count]
+
+
+def _wanted(row: Any, rows_per_slice: int) -> int:  # noqa: ANN401 - a row of the query above
+    if row.status != batches.BatchStatus.IN_PROGRESS:
+        return 1
+    return slices.slices_wanted(row.queued, rows_per_slice)
+
+
+async def _crowd(connection: engine.Connection) -> tuple[int, int, int]:
+    """How many tenants have batches at work, how many slices run, and how many workers live."""
+    processes = process_tables.processes
+    counted = await connection.execute(
+        sa.select(
+            sa.select(sa.func.count(sa.distinct(_B.c.tenant_id)))
+            .where(_B.c.status.in_(sorted(batches.WORKING)))
+            .scalar_subquery(),
+            sa.select(sa.func.count()).select_from(_S).scalar_subquery(),
+            sa.select(sa.func.count())
+            .where(processes.c.lease_until_at > sa.func.now(), processes.c.name == _WORKER)
+            .scalar_subquery(),
+        )
+    )
+    tenants, busy, workers = counted.one()
+    return tenants, busy, workers
+
+
+async def next_ring(connection: engine.Connection) -> datetime | None:
+    """When the next batch is to be rung for."""
+    found = await connection.execute(
+        sa.select(sa.func.min(_B.c.ring_at)).where(_B.c.status.in_(sorted(batches.WORKING)))
+    )
+    moment: datetime | None = found.scalar_one()
+    return moment

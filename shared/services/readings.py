@@ -1,0 +1,169 @@
+"""Writing down what is read of a batch's file: rows in chunks, each with the cursor, so that a crash goes on there."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import failpoints
+from shared.db import batch_rows as row_rows
+from shared.db import batches as batch_tables
+from shared.db import engine
+from shared.db import slices as slice_rows
+from shared.domain import batch_rows, batches, events, sheets, states
+
+
+class LostReadingError(Exception):
+    """Another process reads this file now, or the batch was cancelled; nothing was written."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some rows as `batch_rows.copy_in` takes them, and what they come to."""
+
+    records: list[tuple[Any, ...]] = field(default_factory=list)
+    last: int = 0
+    invalid: int = 0
+    # Most rows have one of a few prices: they are counted by it, and added up at the end.
+    _prices: dict[int, tuple[batch_rows.Price, int]] = field(default_factory=dict)
+
+    def add(self, price: batch_rows.Price) -> None:
+        """Count one more row of this price."""
+        known = self._prices.get(id(price))
+        self._prices[id(price)] = (price, known[1] + 1 if known else 1)
+
+    def quote(self) -> dict[str, int]:
+        """What the rows come to, by column of `batches`."""
+        names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
+        return {name: sum(getattr(price, name) * rows for price, rows in self._prices.values()) for name in names}
+
+
+async def save_layout(
+    db: engine.Database,
+    batch: batches.Batch,
+    slice_number: int,
+    layout: sheets.Layout,
+    notes: Sequence[str],
+    size_bytes: int,
+) -> None:
+    """Keep how the file is read. Commits. May be repeated. Raises LostReadingError."""
+    async with db.transaction() as connection:
+        await _still_ours(connection, batch, slice_number)
+        await batch_tables.note(
+            connection, batch.number, layout=asdict(layout), notes=list(notes), source_bytes=size_bytes
+        )
+
+
+async def store(db: engine.Database, batch: batches.Batch, slice_number: int, chunk: Chunk) -> None:
+    """Insert a chunk and move the cursor behind it. Commits. Raises LostReadingError; then nothing is stored."""
+    async with db.transaction() as connection:
+        await _still_ours(connection, batch, slice_number)
+        await row_rows.copy_in(connection, chunk.records)
+        await batch_tables.move(
+            connection,
+            batch.number,
+            {
+                "queued": len(chunk.records) - chunk.invalid,
+                "invalid": chunk.invalid,
+                **chunk.quote(),
+            },
+        )
+        await batch_tables.note(connection, batch.number, cursor=chunk.last)
+    failpoints.reach(failpoints.Failpoint.ROWS_STORED)
+
+
+async def finish(db: engine.Database, batch: batches.Batch, slice_number: int, now: datetime) -> batches.BatchStatus:
+    """The whole file was read: mark doubled ids, and make the batch ready, running or failed. Commits.
+    Raises LostReadingError.
+    """
+    async with db.transaction() as connection:
+        await row_rows.allow_long(connection)
+        await _still_ours(connection, batch, slice_number)
+        doubled = await row_rows.mark_duplicates(connection, batch.number)
+        await batch_tables.move(connection, batch.number, {"queued": -doubled, "invalid": doubled})
+        current = await batch_tables.by_id(connection, batch.id)
+        if current is None:
+            raise LostReadingError(batch.id)
+        fault = _fault_of(current.counts, current.wishes)
+        if fault is not None:
+            await _reject(connection, current, fault, now)
+            return batches.BatchStatus.FAILED
+        return await _go_on(connection, current, now)
+
+
+async def fail(
+    db: engine.Database, batch: batches.Batch, slice_number: int, error: sheets.SheetError, now: datetime
+) -> None:
+    """The file cannot be read: forget its rows and end the batch. Nothing was run. Commits. Raises LostReadingError."""
+    async with db.transaction() as connection:
+        await row_rows.allow_long(connection)
+        await _still_ours(connection, batch, slice_number)
+        await row_rows.drop_all(connection, batch.number)
+        nothing = dict.fromkeys((*asdict(batches.Counts()), *asdict(batches.Quote()), "cursor"), 0)
+        await batch_tables.note(connection, batch.number, **nothing)
+        await _end(connection, batch, error.code, error.message, now)
+
+
+def _fault_of(counts: batches.Counts, wishes: batches.Wishes) -> tuple[str, str] | None:
+    if not counts.total:
+        return "no_rows", "The file has a header and no rows."
+    if not counts.queued:
+        return "no_valid_rows", f"None of the {counts.total} rows can be run; see the batch's errors."
+    if counts.invalid and wishes.on_invalid is batches.OnInvalid.REJECT and not wishes.dry_run:
+        return "invalid_rows", f"{counts.invalid} of {counts.total} rows are faulty; see the batch's errors."
+    return None
+
+
+async def _reject(connection: engine.Connection, batch: batches.Batch, fault: tuple[str, str], now: datetime) -> None:
+    """The good rows are cancelled, the faulty ones stay to be read."""
+    while stopped := await row_rows.stop_waiting(connection, batch.number, states.JobStatus.CANCELLED, now):
+        count = stopped.total()
+        await batch_tables.move(connection, batch.number, {"queued": -count, "cancelled": count})
+    await _end(connection, batch, *fault, now)
+
+
+async def _end(connection: engine.Connection, batch: batches.Batch, code: str, message: str, now: datetime) -> None:
+    await batch_tables.change(
+        connection,
+        batch.number,
+        batches.BatchStatus.FAILED,
+        error_code=code,
+        error_message=message,
+        finished_at=now,
+        holder=None,
+    )
+    data = {"code": code, "message": message}
+    await batch_tables.add_event(connection, batch, events.EventType.BATCH_FAILED, now, data)
+
+
+async def _go_on(connection: engine.Connection, batch: batches.Batch, now: datetime) -> batches.BatchStatus:
+    ready = {"validated_at": now, "cursor": 0, "holder": None}
+    counts = {"rows": batch.counts.total, "invalid": batch.counts.invalid}
+    await batch_tables.add_event(connection, batch, events.EventType.BATCH_VALIDATED, now, counts)
+    if batch.wishes.dry_run:
+        await batch_tables.change(connection, batch.number, batches.BatchStatus.READY, **ready)
+        return batches.BatchStatus.READY
+    await start(connection, batch, now, **ready)
+    return batches.BatchStatus.IN_PROGRESS
+
+
+async def start(
+    connection: engine.Connection, batch: batches.Batch, now: datetime, **values: object
+) -> batches.Batch | None:
+    """Begin to run the rows, in the caller's transaction; None when the batch may not be started from where it is."""
+    deadline_at = now + timedelta(seconds=batch.wishes.completion_window_seconds)
+    running = batches.BatchStatus.IN_PROGRESS
+    started = await batch_tables.change(
+        connection, batch.number, running, started_at=now, deadline_at=deadline_at, **values
+    )
+    if started is not None:
+        data = {"rows": batch.counts.queued, "generation": started.generation}
+        await batch_tables.add_event(connection, batch, events.EventType.BATCH_STARTED, now, data)
+    return started
+
+
+async def _still_ours(connection: engine.Connection, batch: batches.Batch, slice_number: int) -> None:
+    held = await slice_rows.is_held(connection, batch.number, slice_number)
+    current = await batch_tables.by_id(connection, batch.id)
+    if not held or current is None or current.status is not batches.BatchStatus.VALIDATING:
+        raise LostReadingError(batch.id)

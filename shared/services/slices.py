@@ -1,0 +1,222 @@
+"""Moving the rows of a batch, a slice at a time. Every function is one transaction that locks the batch first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared import failpoints
+from shared.db import batch_rows as row_rows
+from shared.db import batches as batch_tables
+from shared.db import engine
+from shared.db import releases as release_rows
+from shared.db import slices as slice_rows
+from shared.domain import batch_rows, batches, faults, models, recipes, slices, states
+from shared.services import releases
+
+_RUNS = frozenset({batches.BatchStatus.IN_PROGRESS, batches.BatchStatus.PAUSED})
+_HAS_ROWS_OUT = _RUNS | frozenset(batches.STOPPING)
+
+
+class LostSliceError(Exception):
+    """This process was taken for dead and its rows are somebody else's; what it learned is not written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of a batch that this process has in hand. `checker` is None until the file was read."""
+
+    number: int
+    batch: batches.Batch
+    checker: batch_rows.Checker | None
+
+
+Supply = slices.Supply
+Result = slices.Outcome | slices.HandOver
+
+
+async def begin(db: engine.Database, batch_id: str, owner: str, supply: Supply) -> Slice | None:
+    """Take a slice of the batch in hand; None when nothing is to be done on it. Commits."""
+    async with db.transaction() as connection:
+        batch = await batch_tables.by_id(connection, batch_id)
+        if batch is None or batch.status not in batches.WORKING:
+            return None
+        number = await slice_rows.begin(connection, batch.number, owner)
+    checker = None
+    if batch.layout is not None:
+        checker = batch_rows.Checker(batch.recipe, batch.layout, supply.catalog, supply.usable)
+    return Slice(number, batch, checker)
+
+
+async def hold(db: engine.Database, held: Slice) -> bool:
+    """Make this slice the only one that reads or closes the batch; False if another does. Commits."""
+    async with db.transaction() as connection:
+        return await slice_rows.hold(connection, held.batch.number, held.number)
+
+
+async def end(db: engine.Database, number: int, batch: batches.Batch, next_at: datetime) -> None:
+    """Put the slice down, and have the batch rung for by `next_at`. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        # Locked first: everybody takes the batch before its rows.
+        current = await batch_tables.by_id(connection, batch.id, for_update=True)
+        await slice_rows.end(connection, [number])
+        if current is not None:
+            await batch_tables.ring_by(connection, batch.number, next_at)
+
+
+async def rescue(db: engine.Database) -> int:
+    """Put down the slices of processes that fell silent; how many there were. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        return await slice_rows.end_dead(connection)
+
+
+async def held(db: engine.Database, owner: str) -> dict[str, int]:
+    """The slices a process has in hand, as its `Hand` counts them."""
+    async with db.transaction() as connection:
+        return await slice_rows.of_owner(connection, owner)
+
+
+async def drop(db: engine.Database, numbers: Sequence[int]) -> None:
+    """Put slices down that were dropped on the way. Commits. May be repeated."""
+    async with db.transaction() as connection:
+        await slice_rows.end(connection, list(numbers))
+
+
+async def tend(db: engine.Database, batch_id: str, now: datetime) -> batches.Batch | None:
+    """Do the next piece of what the batch needs besides asking: take over ends of released jobs, put failed rows back
+    for a new generation, end waiting rows, go on to closing. Commits. May be repeated; answers the batch as it is.
+    """
+    async with db.transaction() as connection:
+        batch = await batch_tables.by_id(connection, batch_id, for_update=True)
+        if batch is None or (batch.validated_at is None and batch.status not in batches.STOPPING):
+            return batch
+        if batch.status in _RUNS and batch.deadline_at is not None and batch.deadline_at <= now:
+            expiring = batches.BatchStatus.EXPIRING
+            await batch_tables.change(connection, batch.number, expiring, ends_as=batches.BatchStatus.EXPIRED)
+        elif batch.status in _HAS_ROWS_OUT:
+            await _tend(connection, batch, now)
+        return await batch_tables.by_id(connection, batch_id)
+
+
+async def _tend(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
+    ended, cost = await release_rows.settle_released(connection, batch.number)
+    deltas = Counter(ended)
+    deltas["in_progress"] -= ended.total()
+    stopping = batches.STOPPING.get(batch.status)
+    if stopping is not None:
+        await release_rows.cancel_released(connection, batch.number, now)
+        stopped = await row_rows.stop_waiting(connection, batch.number, stopping, now)
+        deltas.subtract(stopped)
+        deltas[stopping] += stopped.total()
+    elif batch.reset_cursor is not None and batch.status is batches.BatchStatus.IN_PROGRESS:
+        # Not `+=`, which forgets what a Counter counts below nought.
+        deltas.update(await _reset(connection, batch, batch.reset_cursor, now))
+    await batch_tables.move(connection, batch.number, deltas, cost)
+    still_open = batch.counts.open + deltas["queued"] + deltas["in_progress"]
+    if not still_open and batch.reset_cursor is None and batch.status is not batches.BatchStatus.PAUSED:
+        await batch_tables.change(connection, batch.number, batches.BatchStatus.FINALIZING)
+
+
+async def _reset(connection: engine.Connection, batch: batches.Batch, after: int, now: datetime) -> Counter[str]:
+    last, back = await row_rows.reset(connection, batch, after, now)
+    await batch_tables.note(connection, batch.number, reset_cursor=last if last < batch.cursor else None)
+    deltas: Counter[str] = Counter()
+    deltas.subtract(back)
+    deltas["queued"] += back.total()
+    return deltas
+
+
+async def turn(
+    db: engine.Database, here: Slice, results: Sequence[Result], supply: Supply, now: datetime, held: int
+) -> list[slices.Ask]:
+    """Write back what became of rows in hand, and take new ones in hand, each with its attempt written down as sent
+    (promise P3): once this returns, they must be asked. `held` is how many the slice goes on holding without the new
+    ones. Commits. Raises LostSliceError; then nothing is written.
+    """
+    async with db.transaction() as connection:
+        batch = await batch_tables.by_id(connection, here.batch.id, for_update=True)
+        if batch is None or not await slice_rows.note_held(connection, here.number, held):
+            raise LostSliceError(here.batch.id)
+        await _write_back(connection, batch, here.number, results, now)
+        may_ask = batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None
+        room = await _room(connection, batch, supply) if may_ask and here.checker else 0
+        asks = await _take(connection, batch, here, supply, room, now) if room > 0 else []
+        await slice_rows.note_held(connection, here.number, held + len(asks))
+    failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
+    return asks
+
+
+async def _write_back(
+    connection: engine.Connection, batch: batches.Batch, slice_number: int, results: Sequence[Result], now: datetime
+) -> None:
+    outcomes = [item for item in results if isinstance(item, slices.Outcome)]
+    if outcomes:
+        ours = set(await row_rows.finish(connection, batch, slice_number, outcomes))
+        written = [item for item in outcomes if item.number in ours]
+        deltas = row_rows.statuses(written)
+        deltas["in_progress"] -= len(written)
+        cost = sum(item.cost_micros for item in written)
+        await batch_tables.move(connection, batch.number, deltas, cost)
+    handed = [item for item in results if isinstance(item, slices.HandOver)]
+    if handed:
+        await releases.release(connection, batch, slice_number, handed, now)
+
+
+async def _room(connection: engine.Connection, batch: batches.Batch, supply: Supply) -> int:
+    """How many more rows may be in the air: the batch's own limit, and the tenant's share of the model's."""
+    own, of_model, tenants = await slice_rows.in_the_air(connection, batch)
+    out = await release_rows.released(connection, batch.number)
+    shared = _limit_of_model(batch, supply.catalog, supply.usable)
+    limit = min(batch.wishes.max_concurrency or shared, max(shared // max(tenants, 1), 1))
+    return min(supply.room, limit - own - out, shared - of_model - out)
+
+
+def _limit_of_model(batch: batches.Batch, catalog: models.Catalog, usable: frozenset[str]) -> int:
+    model = catalog.models.get(batch.recipe.model or "")
+    if model is None:
+        return slices.USUAL_CONCURRENCY
+    limits = [offer.limits.concurrency for offer in model.endpoints if offer.enabled and offer.provider in usable]
+    limit = max(limits, default=1)
+    return limit if model.kind is states.Kind.TEXT else min(limit, slices.RELEASED_AT_ONCE)
+
+
+async def _take(
+    connection: engine.Connection, batch: batches.Batch, here: Slice, supply: Supply, room: int, now: datetime
+) -> list[slices.Ask]:
+    picked = await row_rows.pick(connection, batch, room, now)
+    if not picked:
+        return []
+    plans = [_plan(batch, here, row, supply, now) for row in picked]
+    asks = [item for item in plans if isinstance(item, slices.Ask)]
+    outcomes = [item for item in plans if isinstance(item, slices.Outcome)]
+    handed = [item for item in plans if isinstance(item, slices.HandOver)]
+    if asks:
+        await row_rows.begin(connection, batch, here.number, asks, now)
+    if outcomes:
+        await row_rows.finish(connection, batch, None, outcomes)
+    if handed:
+        await releases.release(connection, batch, None, handed, now)
+    deltas = Counter({"in_progress": len(asks) + len(handed)}) + row_rows.statuses(outcomes)
+    deltas.subtract(str(row.status) for row in picked)
+    await batch_tables.move(connection, batch.number, deltas)
+    cursor = max(batch.cursor, *(row.number for row in picked))
+    await batch_tables.note(connection, batch.number, cursor=cursor)
+    return asks
+
+
+def _plan(batch: batches.Batch, here: Slice, row: batch_rows.Row, supply: Supply, now: datetime) -> slices.Ask | Result:
+    if here.checker is None:
+        raise LostSliceError(batch.id)
+    try:
+        kind, request = here.checker.request(row.cells)
+    except recipes.RowFaultError as error:
+        # It was right when it was read: the catalog has changed since.
+        fault = faults.Fault(faults.FaultKind.INVALID_INPUT, error.fault.message)
+        return slices.Outcome(row.number, batch_rows.RowStatus.FAILED, finished_at=now, fault=fault)
+    return slices.plan(batch, slices.Order(row, kind, request), supply, now)
+
+
+async def waits_until(db: engine.Database, batch: batches.Batch) -> datetime | None:
+    """When the next row of the batch may be tried again, if any waits."""
+    async with db.transaction() as connection:
+        return await row_rows.next_due(connection, batch.number)

@@ -1,0 +1,222 @@
+"""A turn of one batch: read its file, ask for its rows, or close it. Doubled and lost doorbells do no harm."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+import tenacity
+
+from shared import clock, failpoints, logs
+from shared.db import outages
+from shared.domain import asks, attempts, batch_rows, batches, faults, models, slices, states
+from shared.outbound import clients
+from shared.providers import base
+from shared.services import readings
+from shared.services import slices as slice_services
+from shared.storage import troubles
+from workers import context
+from workers.steps import closing, reading, submit, turns
+
+# After so long another batch may have this slot.
+TURN_SECONDS = 3.0
+# Answers that come this close together are written back together.
+LINGER_SECONDS = 0.03
+LOOK_AGAIN_SECONDS = 1.0
+WRITE_SECONDS = 30.0
+HARMLESS_SECONDS = 60.0
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+async def run(at: context.Context, batch_id: str) -> None:
+    """Take a slice of the batch, if a slot is free, and do what is due. May be repeated at any time."""
+    if at.slots.locked() or at.stopping.is_set():
+        return
+    async with at.slots:
+        structlog.contextvars.bind_contextvars(batch_id=batch_id)
+        here = await slice_services.begin(at.db, batch_id, at.process_id, _supply(at, 0))
+        if here is None:
+            return
+        with at.slice_hand.holding({f"slice-{here.number}": here.number}):
+            next_at = clock.now()
+            try:
+                next_at = await _work(at, here)
+            except (slice_services.LostSliceError, readings.LostReadingError) as error:
+                _log.warning("slice_lost", error=type(error).__name__)
+            finally:
+                await slice_services.end(at.db, here.number, here.batch, next_at)
+    at.hints.give()
+
+
+def _supply(at: context.Context, room: int) -> slice_services.Supply:
+    return slice_services.Supply(at.shelf.current, at.usable_providers(), at.watch.current, room)
+
+
+async def _work(at: context.Context, here: slice_services.Slice) -> datetime:
+    """Do what the batch's status asks for; answers when it is due again."""
+    status = here.batch.status
+    try:
+        if status is batches.BatchStatus.VALIDATING:
+            await reading.read(at, here)
+        elif status is batches.BatchStatus.FINALIZING:
+            await closing.close(at, here)
+        else:
+            return await _move_rows(at, here)
+    except troubles.StorageUnavailableError as error:
+        _log.warning("batch_waits", error=type(error).__name__)
+        return clock.now() + timedelta(seconds=LOOK_AGAIN_SECONDS)
+    return clock.now()
+
+
+async def _move_rows(at: context.Context, here: slice_services.Slice) -> datetime:
+    batch = await slice_services.tend(at.db, here.batch.id, clock.now())
+    if batch is None or batch.status not in batches.WORKING:
+        return clock.now()
+    if batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None:
+        moved = await Stream(at, here).run()
+        if moved:
+            return clock.now()
+        batch = await slice_services.tend(at.db, here.batch.id, clock.now()) or batch
+    return await _when_again(at, batch)
+
+
+async def _when_again(at: context.Context, batch: batches.Batch) -> datetime:
+    now = clock.now()
+    quick = batch.status is batches.BatchStatus.FINALIZING or batch.reset_cursor is not None
+    if quick or (batch.status in batches.STOPPING and batch.counts.queued):
+        return now
+    due_at = await slice_services.waits_until(at.db, batch) or now + timedelta(seconds=LOOK_AGAIN_SECONDS)
+    pause = timedelta(seconds=LOOK_AGAIN_SECONDS)
+    return max(min(due_at, now + pause), now)
+
+
+class Stream:
+    """Keeps up to a slice of rows in the air for one turn: as answers come, others are asked."""
+
+    def __init__(self, at: context.Context, here: slice_services.Slice) -> None:
+        self._at = at
+        self._here = here
+        self._air: dict[asyncio.Task[slice_services.Result], int] = {}
+        self._width = at.settings.slice_rows
+        self._moved = 0
+
+    async def run(self) -> int:
+        """Ask until the turn is over and every answer is written back; answers how many rows were moved."""
+        until = asyncio.get_running_loop().time() + TURN_SECONDS
+        results: list[slice_services.Result] = []
+        try:
+            while True:
+                over = asyncio.get_running_loop().time() >= until or self._at.stopping.is_set()
+                room = 0 if over else max(self._width - len(self._air), 0)
+                await self._turn(results, room)
+                if not self._air:
+                    return self._moved
+                results = await self._answers()
+        finally:
+            for task in self._air:
+                task.cancel()
+
+    async def _turn(self, results: list[slice_services.Result], room: int) -> None:
+        supply, held = _supply(self._at, room), len(self._air)
+        now = clock.now()
+        taken: list[slices.Ask] = []
+        # Answers are paid for: while Postgres is away they are kept, and written down when it is back.
+        async for attempt in tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(outages.is_outage),
+            wait=tenacity.wait_exponential(0.2, max=3),
+            stop=tenacity.stop_after_delay(WRITE_SECONDS),
+            reraise=True,
+        ):
+            with attempt:
+                taken = await slice_services.turn(self._at.db, self._here, results, supply, now, held)
+        self._moved += len(results)
+        for ask in taken:
+            task = asyncio.create_task(self._ask(ask, ask.attempt(self._here.batch, now)))
+            self._air[task] = ask.order.row.number
+
+    async def _answers(self) -> list[slice_services.Result]:
+        await asyncio.wait(self._air, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(self._air, timeout=LINGER_SECONDS)
+        failpoints.reach(failpoints.Failpoint.ANSWER_READ)
+        results = []
+        for task in done:
+            del self._air[task]
+            results.append(task.result())
+        if any(_is_throttled(result) for result in results):
+            self._width = max(self._width // 2, 1)
+        return results
+
+    async def _ask(self, ask: slices.Ask, attempt: attempts.Attempt) -> slice_services.Result:
+        """One ask, whose `sent_at` is committed, and what follows from its answer."""
+        if not self._at.lease.holds():
+            raise slice_services.LostSliceError(self._here.batch.id)
+        leave_by = _leave_by(self._at, attempt)
+        with clients.leaving_by(leave_by):
+            outcome = await self._at.adapter(attempt.provider, attempt.credential).submit(ask_of(ask, attempt))
+        if isinstance(outcome, base.NotSent) and clock.now() >= leave_by:
+            return slices.unsent(ask, attempt, clock.now())
+        await self._learn(attempt, outcome)
+        return self._result(ask, attempt, outcome)
+
+    async def _learn(self, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> None:
+        """A refusal that concerns the endpoint or the key as such is told to all."""
+        if isinstance(outcome, base.Refused | base.Failed):
+            await turns.learn(self._at, attempt, outcome.fault)
+
+    def _result(self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> slice_services.Result:
+        now, catalog = clock.now(), self._at.shelf.current
+        status = states.AttemptStatus
+        match outcome:
+            case base.Finished():
+                return self._finished(ask, attempt, outcome, now)
+            case base.Accepted():
+                history = (*ask.order.row.history, slices.accepted(attempt, outcome.upstream_id, now))
+                return slices.HandOver(ask.order, states.Step.POLL, now, history)
+            case base.Unknown():
+                return slices.after_silence(ask, attempt, catalog, now)
+            case base.Refused() | base.NotSent() if ask.asks > 1:
+                # That this ask was refused says nothing about the first one, whose answer was lost (promise P3).
+                return slices.after_silence(ask, attempt, catalog, now)
+            case base.Failed():
+                over = slices.ended(attempt, status.FAILED, outcome.fault, now, outcome.cost_micros)
+            case base.Refused():
+                over = slices.ended(attempt, status.REFUSED, outcome.fault, now)
+            case base.NotSent():
+                over = slices.ended(attempt, status.NOT_SENT, outcome.fault, now)
+        return slices.after_failure(self._here.batch, ask, over, _supply(self._at, 0), now)
+
+    def _finished(
+        self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.Finished, now: datetime
+    ) -> slice_services.Result:
+        text = batch_rows.answer_of(ask.order.request, outcome.sources)
+        if text is not None:
+            return slices.completed(ask, text, outcome.usage, now)
+        over = slices.unusable(ask, attempt, outcome.usage, now)
+        return slices.after_failure(self._here.batch, ask, over, _supply(self._at, 0), now)
+
+
+def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
+    """What the provider is sent."""
+    request = asks.without(ask.order.request, ask.endpoint)
+    return base.Ask(
+        kind=ask.order.kind,
+        upstream_model=attempt.upstream_model,
+        request=request,
+        reference=attempt.reference,
+        pixels=asks.pixels(ask.model, request),
+        seconds=asks.seconds(ask.model, request),
+    )
+
+
+def _leave_by(at: context.Context, attempt: attempts.Attempt) -> datetime:
+    """As for single jobs: a process that was frozen since the commit must not send what others have settled. Under a
+    key that can do no harm, and hundreds of rows take their time to leave.
+    """
+    keyed = at.adapter(attempt.provider, attempt.credential).doubt is models.Doubt.KEYED
+    first = clock.now() if keyed or attempt.sent_at is None else attempt.sent_at
+    return first + timedelta(seconds=HARMLESS_SECONDS if keyed else submit.SEND_SECONDS)
+
+
+def _is_throttled(result: slice_services.Result) -> bool:
+    ended = result.ended if isinstance(result, slices.Outcome) else None
+    return ended is not None and ended.fault is faults.FaultKind.THROTTLED
