@@ -13,7 +13,9 @@ METADATA = "Quarzuhr"
 async def test_the_logs_hold_no_secret(running: stack.Stack, api: clients.Client) -> None:
     bearer = {"Authorization": f"Bearer {running.admin_key}"}
     async with httpx.AsyncClient(base_url=running.base_url, headers=bearer, trust_env=False, timeout=60) as operator:
-        made = (await operator.post("/v1/keys", json={"name": "A", "scopes": ["admin"]})).json()
+        created = await operator.post("/v1/keys", json={"name": "A", "scopes": ["admin"]})
+        assert created.status_code == 201, created.text
+        made = created.json()
         rotated = (await operator.post(f"/v1/keys/{made['id']}/rotate", json={})).json()
         secrets = [running.admin_key, made["secret"], rotated["secret"], "gq_live_not_a_key_at_all"]
         body = {"prompt": PROMPT, "metadata": {"order": METADATA}}
