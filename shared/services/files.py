@@ -97,9 +97,9 @@ async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, fi
         _log.warning("file_not_erased_yet", file_id=file_id, error=type(error).__name__)
 
 
-async def open_bytes(store: objects.Objects, file: files.File) -> downloads.Download:
-    """Start reading the file. Raises GoneError when its bytes are missing."""
+async def open_bytes(store: objects.Objects, key: str) -> downloads.Download:
+    """Start reading a file. Raises GoneError when its bytes are missing."""
     try:
-        return await store.open(file.key)
+        return await store.open(key)
     except troubles.ObjectMissingError:
         raise errors.GoneError("The bytes of this file are gone; upload it again.") from None
