@@ -21,7 +21,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers audit openapi clients chaos chaos-proof kill-audit batch-audit bench clean
+.PHONY: help setup demo up test check format-check lint format types layers audit docs openapi clients chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,10 @@ audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs 
 	@$(UV) export --frozen --quiet --format requirements-txt --no-emit-project \
 		| $(UV) tool run pip-audit --strict --require-hashes --disable-pip -r /dev/stdin
 
-openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.md, .env.example
+docs: $(READY) ## Build the documents as a site into site/, without a warning
+	@$(BIN)/python -m mkdocs build --strict --quiet
+
+openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/api.md, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated
 
 chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1 RUNS=10)
@@ -91,7 +94,7 @@ clean: ## Remove what was installed or cached; jobs in .genqueue/ and demo-outpu
 $(READY): pyproject.toml uv.lock $(filter $(OWN_UV),$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "genqueue needs Python 3.11 or newer; name one: make setup PYTHON=python3.12"; exit 1; }
-	@$(UV) sync --all-extras --frozen --quiet --python "$(PYTHON)"
+	@$(UV) sync --all-extras --group docs --frozen --quiet --python "$(PYTHON)"
 	@touch $@
 
 $(OWN_UV):
