@@ -21,6 +21,9 @@ LINES: Mapping[str, str] = {
     "broker": "GENQUEUE_REDIS_URL",
     "database": "GENQUEUE_DATABASE_URL",
 }
+# Only the reading of a batch's file comes to it, and this load has single jobs.
+OF_BATCHES = frozenset({failpoints.Failpoint.ROWS_STORED})
+POINTS = tuple(point for point in failpoints.Failpoint if point not in OF_BATCHES)
 # They are what stands behind the lines, so they use none of them.
 UNTOUCHED = frozenset({"sandbox", "migrate"})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared import failpoints
-from tests.chaos import proxy
+from tests.chaos import proxy, rig
 
 
 class Kind(StrEnum):
@@ -115,6 +115,6 @@ def _fault(dice: random.Random, kind: Kind, at_seconds: float, workers: Sequence
         target=TARGETS.get(kind) or dice.choice(workers),
         seconds=dice.uniform(*SECONDS.get(kind, USUAL_SECONDS)),
         toxic=toxic,
-        point=dice.choice(list(failpoints.Failpoint)) if kind is Kind.FAILPOINT else None,
+        point=dice.choice(rig.POINTS) if kind is Kind.FAILPOINT else None,
         seed=dice.randrange(2**31),
     )

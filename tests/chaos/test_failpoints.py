@@ -1,4 +1,4 @@
-"""Every failpoint kills a process once, while jobs of each class are under way: all end right, none is paid twice."""
+"""Every failpoint on the way of a single job kills a process once, while jobs of each class are under way: all end right, none is paid twice."""
 
 import time
 from pathlib import Path
@@ -39,13 +39,13 @@ async def test_a_death_at_any_point_loses_nothing_and_pays_nothing_twice(tmp_pat
     async with rig.Rig(folder=tmp_path, seed=0, workers=3) as killed:
         buyer = customer.Customer(killed.running.base_url, killed.running.admin_key, customer.Book())
         async with buyer.watching():
-            for point in failpoints.Failpoint:
+            for point in rig.POINTS:
                 await kill_at(point, killed, buyer)
         await buyer.settle(DEADLINE_SECONDS)
         story = await history.gather(killed, buyer)
         await buyer.close()
     verdict = checker.check(story)
-    assert verdict.jobs == len(MODELS) * len(failpoints.Failpoint)
+    assert verdict.jobs == len(MODELS) * len(rig.POINTS)
     assert verdict.breaches == []
     unfinished = [job["id"] for job in story.book.last.values() if job["status"] != "completed"]
     assert unfinished == [], "a death of ours is no reason to fail a job whose provider is healthy"
