@@ -1,4 +1,4 @@
-"""Every failpoint on the way of a single job kills a process once, while jobs of each class are under way: all end right, none is paid twice."""
+"""Every failpoint on the way of a single job kills a process once: all jobs end right, none is paid twice."""
 
 import time
 from pathlib import Path
