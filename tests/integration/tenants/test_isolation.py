@@ -40,6 +40,8 @@ ENDLESS = frozenset({"/v1/batches/{batch_id}/events"})
 OPERATORS = frozenset({"/metrics", "/system"})
 # What a POST or PATCH needs, so that it is the id that is refused and not the body.
 BODIES: dict[str, object] = {
+    "/v1/batches/{batch_id}/clone": {"dry_run": True},
+    "/openai/v1/videos/{video_id}/remix": {"prompt": "A paper boat, but red"},
     "/v1/keys/{key_id}": {"name": "Mine now"},
     "/v1/keys/{key_id}/rotate": {"grace_seconds": 0},
     "/v1/tenants/{tenant_id}": {"name": "Mine now"},
