@@ -33,7 +33,7 @@ async def read(request: fastapi.Request) -> dict[str, Any]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in FORM_TYPES:
         bodies.check_media_type(request)
-        fields: dict[str, Any] = await bodies.JsonRequest(request.scope, request.receive).json()
+        fields: dict[str, Any] = await request.json()
         return fields
     return _nested(await _form(request))
 

@@ -56,6 +56,7 @@ class DialectRoute(routing.APIRoute):
         scope = scope_of(self)
 
         async def handle(request: fastapi.Request) -> fastapi.Response:
+            request = bodies.JsonRequest(request.scope, request.receive)
             await _let_in(request, scope)
             for name, value in request.query_params.multi_items():
                 if "\0" in name or "\0" in value:

@@ -40,7 +40,7 @@ class _Fields(pydantic.BaseModel):
 async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> dict[str, Any]:
     """Run every line of a file. The lines are read by a worker; a faulty one does not stop the others."""
     bodies.check_media_type(request)
-    sent = await bodies.JsonRequest(request.scope, request.receive).json()
+    sent = await request.json()
     forms.refuse_unless_neutral(sent, {"output_expires_after": ()})
     sent.pop("output_expires_after", None)
     fields = forms.parse(_Fields, sent)

@@ -15,7 +15,7 @@ router = fastapi.APIRouter(prefix="/openai/v1", route_class=routing.DialectRoute
 async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """A chat: a text job that is waited for."""
     bodies.check_media_type(request)
-    fields = await bodies.JsonRequest(request.scope, request.receive).json()
+    fields = await request.json()
     request_id = api_errors.request_id(request.scope)
 
     def failed(error: faults.GenqueueError) -> bytes:

@@ -51,7 +51,7 @@ _KNOWN = (*_SAME, *_NEUTRAL, *_IGNORED, "input", "instructions", "max_output_tok
 async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """A text job. `background: true` answers at once, else the answer waits for the end."""
     bodies.check_media_type(request)
-    fields = await bodies.JsonRequest(request.scope, request.receive).json()
+    fields = await request.json()
     background = fields.get("background") is True
     text = _text(fields, None if background else given.settings.held_answer_seconds)
     key = idempotency.for_body(request, [requests.store(text), background])

@@ -17,7 +17,7 @@ router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, i
 async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """A chat: a text job that is waited for."""
     bodies.check_media_type(request)
-    fields = _fields(await bodies.JsonRequest(request.scope, request.receive).json())
+    fields = _fields(await request.json())
     voice = chats.Voice(
         lambda error: orjson.dumps(errors.envelope(error)),
         lambda error: orjson.dumps(_error_chunk(error, str(fields.get("model")))),

@@ -41,7 +41,7 @@ _OTHER = ("size", "resolution", "aspect_ratio", "output_format", "provider", "de
 async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> fastapi.Response:
     """Make pictures."""
     bodies.check_media_type(request)
-    fields = await bodies.JsonRequest(request.scope, request.receive).json()
+    fields = await request.json()
     image = _request(given, fields)
     key = idempotency.for_body(request, requests.store(image))
     receipt = await accepting.accept(given, caller, states.Kind.IMAGE, image, key)

@@ -29,7 +29,7 @@ _NEUTRAL: Mapping[str, Sequence[object]] = {
 async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.Given) -> responses.JSONResponse:
     """Make a video. Exactly 202: their client takes nothing else."""
     bodies.check_media_type(request)
-    fields = await bodies.JsonRequest(request.scope, request.receive).json()
+    fields = await request.json()
     video = _request(fields)
     key = idempotency.for_body(request, requests.store(video))
     receipt = await accepting.accept(given, caller, states.Kind.VIDEO, video, key)

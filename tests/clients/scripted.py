@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from cli.stack import stack
 from tests.clients import environments
 
-SCRIPT_SECONDS = 150
+SCRIPT_SECONDS = 220
 
 Report = dict[str, Any]
 

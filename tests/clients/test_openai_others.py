@@ -9,6 +9,9 @@ import pytest
 
 from tests.clients import scripted
 
+# A whole script runs in the first test that asks for its report.
+pytestmark = pytest.mark.timeout(240)
+
 CLIENTS = ["openai3", "openai2"]
 Reports = Callable[[str], Awaitable[scripted.Report]]
 

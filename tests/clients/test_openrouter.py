@@ -6,6 +6,9 @@ import pytest
 
 from tests.clients import scripted
 
+# A whole script runs in the first test that asks for its report.
+pytestmark = pytest.mark.timeout(240)
+
 MP4_HEAD = "AAAAIGZ0eXBpc29t"
 
 

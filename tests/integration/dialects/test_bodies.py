@@ -81,3 +81,13 @@ async def test_a_queued_video_is_deleted_at_once(client: httpx.AsyncClient) -> N
     assert (await client.get(f"{OPENAI}/videos/{video_id}")).status_code == 404
     assert (await client.get(f"{OPENAI}/videos")).json()["data"] == []
     assert (await client.get(f"/v1/jobs/{video_id}")).json()["status"] == "cancelled"
+
+
+async def test_a_key_makes_one_batch_and_the_same_answer(client: httpx.AsyncClient) -> None:
+    files = {"file": ("rows.jsonl", b"{}")}
+    file_id = (await client.post(f"{OPENAI}/files", data={"purpose": "batch"}, files=files)).json()["id"]
+    body = {"input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h", "metadata": None}
+    key = {"Idempotency-Key": "batch-1"}
+    first, second = [await client.post(f"{OPENAI}/batches", json=body, headers=key) for _ in range(2)]
+    assert (first.status_code, second.json()) == (200, first.json())
+    assert len((await client.get(f"{OPENAI}/batches")).json()["data"]) == 1
