@@ -52,6 +52,10 @@ async def for_answer(request: fastapi.Request, caller: auth.Caller) -> idempoten
     sent = request.headers.get("Idempotency-Key")
     if sent is None:
         return None
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower().startswith("multipart/"):
+        # Its bytes go to the storage while they come, so they cannot be compared first. A key that is taken and then
+        # not kept would be worse than none.
+        raise errors.InvalidRequestError("Uploads take no Idempotency-Key.", param="Idempotency-Key")
     # A space, which no caller can send, keeps these apart from the keys of jobs.
     return idempotency.Once(f"{caller.key_id} {_bare(sent)}", await _fingerprint(request))
 

@@ -67,6 +67,8 @@ class NewJob:
     request: dict[str, Any]
     prices: dict[str, dict[str, str]]
     rerun_of: str | None = None
+    # What is reserved for it, and where: set by who reserves it.
+    held_micros: int = 0
     budget_ids: tuple[str, ...] = ()
     is_test: bool = False
     store: bool = True

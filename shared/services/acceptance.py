@@ -111,7 +111,8 @@ async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob
     await limits.check_queued(connection, sender.key_id, sender.limits, adding=1)
     needed = await budgets.of_caller(connection, sender.tenant_id, sender.key_id) if job.estimate_micros else []
     reservations.check(needed, job.estimate_micros, now)
-    made = await acceptance.insert_job(connection, replace(job, budget_ids=tuple(budget.id for budget in needed)))
+    held = replace(job, held_micros=job.estimate_micros, budget_ids=tuple(budget.id for budget in needed))
+    made = await acceptance.insert_job(connection, held)
     await ledger.hold(connection, made, now)
     await reservations.reserve(connection, needed, job.estimate_micros, now)
     return made

@@ -69,6 +69,12 @@ async def test_any_other_post_is_answered_once_too_and_a_secret_stays_sealed(
     assert job.status_code == 202
 
 
+async def test_an_upload_takes_no_key_rather_than_forget_it(operator: httpx.AsyncClient) -> None:
+    file = {"file": ("rows.csv", b"prompt\nA heron\n")}
+    answer = await operator.post("/v1/batches", files=file, data={"model": "sandbox/text"}, headers=ONCE)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Idempotency-Key")
+
+
 async def test_what_was_refused_is_not_kept(house: conftest.House, operator: httpx.AsyncClient) -> None:
     missing = {"name": "x", "tenant_id": ids.new(ids.Prefix.TENANT)}
     assert (await operator.post("/v1/keys", json=missing, headers=ONCE)).status_code == 404
