@@ -133,7 +133,7 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
 
 def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
     """Paths whose bodies are streamed to the bucket, with room for the rest of the form."""
-    return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
+    return dict.fromkeys(("/v1/batches", "/batches"), configured.max_batch_bytes + configured.max_body_bytes)
 
 
 def _allowed_methods(routers: Sequence[fastapi.APIRouter], path: str) -> list[str]:
