@@ -4,7 +4,7 @@ import signal
 
 from celery import signals
 
-from shared import failpoints, logs, settings
+from shared import failpoints, logs, settings, tracing
 from shared.queues import names
 from workers import app, metrics, process
 
@@ -13,6 +13,7 @@ def main() -> None:
     """Run until SIGTERM; then finish what is running and give back the rest."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    tracing.configure("worker", configured.tracing_endpoint)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
     metrics.serve(configured)
     process.begin(configured)
