@@ -9,6 +9,7 @@ ARGS ?=
 SECONDS := 60
 ROWS ?= 100000
 SEED := 1
+RUNS := 1
 
 UV_VERSION := 0.13.9
 OWN_UV := .venv-tools/bin/uv
@@ -20,7 +21,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers docs openapi clients chaos chaos-proof kill-audit batch-audit bench clean
+.PHONY: help setup demo up test check format-check lint format types layers audit docs openapi clients chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,14 +56,18 @@ types: $(READY) ## Check the types (mypy, strict)
 layers: $(READY) ## Check who may import whom (import-linter)
 	@$(BIN)/lint-imports
 
+audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs the advisory service)
+	@$(UV) export --frozen --quiet --format requirements-txt --no-emit-project \
+		| $(UV) tool run pip-audit --strict --require-hashes --disable-pip -r /dev/stdin
+
 docs: $(READY) ## Build the documents as a site into site/, without a warning
 	@$(BIN)/python -m mkdocs build --strict --quiet
 
 openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/api.md, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated
 
-chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1)
-	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1 RUNS=10)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --runs $(RUNS) $(ARGS)
 
 chaos-proof: $(READY) ## Show that the checker fails when one rule of safety is taken out
 	@GENQUEUE_CHAOS_PROOF=1 $(BIN)/python -m pytest tests/chaos/test_sabotage.py -s $(ARGS)

@@ -4,13 +4,12 @@ import functools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
-from typing import Any
 
 import fastapi
 from fastapi import routing
 from fastapi.middleware import cors
 
-from api import dialects, errors, idempotency, middleware, parts
+from api import dialects, errors, middleware, openapi, parts
 from api.dashboard import routers as pages
 from api.native import (
     audit,
@@ -106,7 +105,7 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
     if configured.cors_origins:
         _allow_browsers(app, configured.cors_origins)
     app.add_middleware(middleware.RequestContext)
-    _finish_openapi(app)
+    openapi.finish(app)
     return app
 
 
@@ -141,42 +140,3 @@ def _allowed_methods(routers: Sequence[fastapi.APIRouter], path: str) -> list[st
     routes = [route for router in routers for route in router.routes if isinstance(route, routing.APIRoute)]
     known = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
     return sorted(known) or ["GET", "HEAD"]
-
-
-def _finish_openapi(app: fastapi.FastAPI) -> None:
-    """Take out FastAPI's own 422: we answer 400 in our envelope, and each route says so."""
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = original()
-            _drop_422(schema)
-            _tell_of_idempotency(schema)
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign] # the documented way to extend it
-
-
-def _tell_of_idempotency(schema: dict[str, Any]) -> None:
-    """Every POST takes the header; those that make jobs declare it themselves."""
-    header = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": idempotency.DESCRIPTION,
-        "schema": {"type": "string"},
-        "example": "4f1c2a7e-order-17",
-    }
-    for operation in (path["post"] for path in schema["paths"].values() if "post" in path):
-        known = operation.setdefault("parameters", [])
-        if operation.get("security") and not any(item["name"] == header["name"] for item in known):
-            known.append(header)
-
-
-def _drop_422(schema: dict[str, Any]) -> None:
-    for operation in (o for path in schema["paths"].values() for o in path.values()):
-        answer = operation["responses"].get("422", {})
-        if "HTTPValidationError" in str(answer):
-            del operation["responses"]["422"]
-    for name in ("HTTPValidationError", "ValidationError"):
-        schema["components"]["schemas"].pop(name, None)

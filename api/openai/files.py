@@ -10,6 +10,7 @@ from fastapi import responses
 from starlette import datastructures
 
 from api import auth, forms, parts, routing
+from api.openai import batch_files
 from shared import clock, errors
 from shared.domain import dispositions, files
 from shared.services import files as file_services
@@ -92,12 +93,16 @@ async def list_files(
 @router.get("/files/{file_id}")
 async def retrieve(file_id: str, caller: auth.Authenticated, given: parts.Given) -> dict[str, Any]:
     """One file."""
+    if batch_files.is_id(file_id):
+        return await batch_files.answer(given, caller, file_id)
     return _answer(await file_services.get(given.db, caller.tenant_id, file_id, clock.now()))
 
 
 @router.delete("/files/{file_id}")
 async def delete(file_id: str, caller: auth.Authenticated, given: parts.Given) -> dict[str, Any]:
     """Delete a file for good."""
+    if batch_files.is_id(file_id):
+        raise errors.ConflictError("The files of a batch belong to it and cannot be deleted alone.")
     await file_services.delete(given.db, given.store, caller.tenant_id, file_id)
     return {"id": file_id, "object": "file", "deleted": True}
 
@@ -105,13 +110,22 @@ async def delete(file_id: str, caller: auth.Authenticated, given: parts.Given) -
 @router.get("/files/{file_id}/content")
 async def content(file_id: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
     """The bytes."""
-    file = await file_services.get(given.db, caller.tenant_id, file_id, clock.now())
-    download = await file_services.open_bytes(given.store, file)
+    key, filename = await _place(given, caller, file_id)
+    download = await file_services.open_bytes(given.store, key)
     headers = {
-        "Content-Length": str(file.size_bytes),
-        "Content-Disposition": dispositions.content_disposition(file.filename, inline=False),
+        "Content-Length": download.headers["Content-Length"],
+        "Content-Disposition": dispositions.content_disposition(filename, inline=False),
     }
     return responses.StreamingResponse(download.chunks, 200, headers, "application/octet-stream")
+
+
+async def _place(given: parts.Parts, caller: auth.Caller, file_id: str) -> tuple[str, str]:
+    """Where the bytes lie, and under which name they are to be saved."""
+    if batch_files.is_id(file_id):
+        batch, made = await batch_files.find(given, caller, file_id)
+        return made.key, f"{batch.id}_{made.name}"
+    file = await file_services.get(given.db, caller.tenant_id, file_id, clock.now())
+    return file.key, file.filename
 
 
 def _answer(file: files.File) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async def url_of(given: parts.Parts, caller: auth.Caller, value: Any, param: str
 async def _of_file(given: parts.Parts, caller: auth.Caller, file_id: str, param: str) -> str:
     file = await files.get(given.db, caller.tenant_id, file_id, clock.now())
     _check_size(file.size_bytes, param)
-    download = await files.open_bytes(given.store, file)
+    download = await files.open_bytes(given.store, file.key)
     return forms.picture_url(b"".join([chunk async for chunk in download.chunks]), param)
 
 

@@ -157,6 +157,12 @@ async def of_subject(
     return [rows.event(row) for row in found]
 
 
+async def newest_sequence(connection: engine.Connection, subject_id: str) -> int:
+    """The sequence of a subject's newest event that is kept; 0 without any."""
+    newest = sa.select(sa.func.max(_E.c.sequence)).where(_E.c.subject_id == subject_id)
+    return (await connection.execute(newest)).scalar_one() or 0
+
+
 async def forget_before(connection: engine.Connection, moment: datetime, limit: int) -> int:
     """Delete up to `limit` events from before, with their deliveries and tries; answers how many. Events that are
     still to be delivered stay.

@@ -1,5 +1,6 @@
 """Uploaded files as rows. Every query for a caller names the tenant (P6)."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -52,6 +53,17 @@ async def delete(connection: engine.Connection, tenant_id: str, file_id: str) ->
     )
     key: str | None = gone.scalar_one_or_none()
     return key
+
+
+async def expired(connection: engine.Connection, now: datetime, limit: int) -> list[files.File]:
+    """Up to `limit` files of all tenants whose time is over."""
+    query = sa.select(_FILES).where(_FILES.c.expires_at <= now).order_by(_FILES.c.expires_at).limit(limit)
+    return [rows.file(row) for row in await connection.execute(query)]
+
+
+async def forget(connection: engine.Connection, file_ids: Sequence[str]) -> None:
+    """Delete the rows of files whose bytes are erased."""
+    await connection.execute(sa.delete(_FILES).where(_FILES.c.id.in_(file_ids)))
 
 
 def _lives(now: datetime) -> sa.ColumnElement[bool]:

@@ -97,9 +97,27 @@ async def delete(db: engine.Database, store: objects.Objects, tenant_id: str, fi
         _log.warning("file_not_erased_yet", file_id=file_id, error=type(error).__name__)
 
 
-async def open_bytes(store: objects.Objects, file: files.File) -> downloads.Download:
-    """Start reading the file. Raises GoneError when its bytes are missing."""
+async def erase_expired(db: engine.Database, store: objects.Objects, now: datetime, limit: int) -> int:
+    """Erase a batch of files whose time is over, which nobody can read any more; answers how many. Commits. May be
+    repeated: a file whose bytes cannot be erased now stays for a later round.
+    """
+    async with db.transaction() as connection:
+        found = await file_rows.expired(connection, now, limit)
+    if not found:
+        return 0
     try:
-        return await store.open(file.key)
+        await store.delete([file.key for file in found])
+    except troubles.StorageError as error:
+        _log.warning("files_not_erased_yet", files=len(found), error=type(error).__name__)
+        return 0
+    async with db.transaction() as connection:
+        await file_rows.forget(connection, [file.id for file in found])
+    return len(found)
+
+
+async def open_bytes(store: objects.Objects, key: str) -> downloads.Download:
+    """Start reading a file. Raises GoneError when its bytes are missing."""
+    try:
+        return await store.open(key)
     except troubles.ObjectMissingError:
         raise errors.GoneError("The bytes of this file are gone; upload it again.") from None

@@ -17,6 +17,8 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)
 warnings.filterwarnings("ignore", category=UserWarning)
 
 _report: dict[str, Any] = {}
+_over: set[str] = set()
+_cursor: list[str] = []
 
 
 def step(name: str, do: Callable[[], Any]) -> Any:
@@ -65,12 +67,25 @@ def until(job_id: str, *statuses: str) -> None:
     """Wait until the job has one of these statuses (or is over), by our own API, which holds the answer."""
     wanted = statuses or ("completed", "failed", "cancelled", "expired")
     for _ in range(100):
-        url = f"{os.environ['GENQUEUE_URL']}/v1/jobs/{job_id}?wait=20"
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {os.environ['GENQUEUE_KEY']}"})
-        with urllib.request.urlopen(request) as answer:
-            if json.load(answer)["status"] in wanted:
-                return
+        if _get(f"/v1/jobs/{job_id}?wait=20")["status"] in wanted:
+            return
     raise TimeoutError(job_id)
+
+
+def until_batch(batch_id: str) -> None:
+    """Wait until a batch is over, by the feed of events, which holds an empty answer."""
+    while batch_id not in _over:
+        after = f"&after={_cursor[-1]}" if _cursor else ""
+        wanted = "event=batch.completed&event=batch.failed&limit=100&wait=20"
+        page = _get(f"/v1/events?{wanted}{after}")
+        _over.update(event["data"]["id"] for event in page["data"])
+        _cursor.extend(event["id"] for event in page["data"][-1:])
+
+
+def _get(path: str) -> Any:
+    headers = {"Authorization": f"Bearer {os.environ['GENQUEUE_KEY']}"}
+    with urllib.request.urlopen(urllib.request.Request(os.environ["GENQUEUE_URL"] + path, headers=headers)) as answer:
+        return json.load(answer)
 
 
 def png(width: int = 16, height: int = 16) -> bytes:

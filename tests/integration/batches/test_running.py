@@ -62,6 +62,20 @@ async def test_a_text_row_costs_one_ask_and_no_job(
     assert ended["cost_micros"] == 130 * 500 == sum(round(float(row["cost_usd"]) * 1e6) for row in found)
 
 
+async def test_a_batch_tells_its_course_as_a_stream(
+    send: conftest.Send, drive: conftest.Drive, api: httpx.AsyncClient
+) -> None:
+    batch = (await send(names(3), **TEXT)).json()
+    await drive(batch["id"])
+    path = f"/v1/batches/{batch['id']}/events"
+    lines = (await api.get(path)).text.splitlines()
+    told = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert told == ["batch.validated", "batch.started", "batch.completed"]
+    last = next(line.removeprefix("id: ") for line in reversed(lines) if line.startswith("id: "))
+    assert (await api.get(path, headers={"Last-Event-ID": last})).status_code == 204
+    assert (await api.get("/v1/batches/bat_01k0zqj5w3m8v4t2c6n9xb7rde/events")).status_code == 404
+
+
 async def test_a_row_is_a_job(send: conftest.Send, drive: conftest.Drive, api: httpx.AsyncClient) -> None:
     batch = (await send("name,custom_id\nKettle,a-1\n", **TEXT, metadata='{"order": "17"}')).json()
     await drive(batch["id"])
