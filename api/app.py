@@ -88,6 +88,9 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         lifespan=_lifespan,
         # A redirect would be made from the Host header, and drops the body of a POST in many clients.
         redirect_slashes=False,
+        # Their pages are made of scripts from other hosts; ours is dashboard/reference.py.
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.parts = made
     app.state.dialects = dialects.find()

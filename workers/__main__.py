@@ -1,5 +1,6 @@
 """`python -m workers`: one worker process on a threads pool."""
 
+import os
 import signal
 
 from celery import signals
@@ -22,8 +23,11 @@ def main() -> None:
     signals.worker_shutdown.connect(_stop, weak=False)
     arguments = ["--pool", "threads", "--concurrency", str(configured.worker_threads)]
     queues = ["--queues", ",".join(sorted(names.Queue))]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
-    app.app.worker_main(["worker", *arguments, *queues, *quiet])
+    # Several workers of one machine are not one node; Flower tells them apart by this.
+    name = ["--hostname", f"worker-{os.getpid()}@%h"]
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+    events = ["--task-events"] if configured.task_events else ["--without-heartbeat"]
+    app.app.worker_main(["worker", *arguments, *queues, *name, *quiet, *events])
 
 
 def _listen_to_hangups(**_: object) -> None:

@@ -1,10 +1,11 @@
 """Every page, for the composition root."""
 
-from api.dashboard import assets, batches, jobs, keys, models, signing, submissions, system, usage, webhooks
+from api.dashboard import assets, batches, jobs, keys, models, reference, signing, submissions, system, usage, webhooks
 
 ALL = (
     signing.router,
     assets.router,
+    reference.router,
     submissions.router,
     batches.router,
     models.router,

@@ -7,7 +7,7 @@ from tests.browser import visits
 
 PAGES = [
     *("/", "/new", "/new?kind=image", "/new?kind=text", "/batches", "/batches/new"),
-    *("/models", "/webhooks", "/usage", "/keys", "/system"),
+    *("/models", "/webhooks", "/usage", "/keys", "/system", "/docs"),
 ]
 METADATA = {"film": "harbour"}
 PROMPTS = {
