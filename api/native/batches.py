@@ -104,7 +104,9 @@ async def get_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.
     return batch_answers.with_errors(given, found, groups)
 
 
-@router.get("/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(401, 404))
+@router.get(
+    "/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(400, 401, 404)
+)
 async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Report:
     """What was found in the file: columns, the first requests, every kind of fault, the price."""
     catalog = given.catalog
