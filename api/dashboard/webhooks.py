@@ -41,7 +41,7 @@ async def list_all(
         statuses=list(domain.DeliveryStatus),
         receiver=receiver,
         chosen=status,
-        told=request.query_params.get("told", ""),
+        told="The receiver is deleted." if "deleted" in request.query_params else "",
     )
 
 
@@ -106,7 +106,7 @@ async def act(receiver_id: str, action: str, caller: auth.Authenticated, given: 
         return pages.go(f"/webhooks/{receiver_id}")
     if action == "delete":
         await receiver_routes.delete_receiver(receiver_id, caller, given)
-        return pages.go("/webhooks?told=The receiver is deleted.")
+        return pages.go("/webhooks?deleted")
     raise errors.NotFoundError
 
 
