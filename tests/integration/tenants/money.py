@@ -17,6 +17,7 @@ from shared.services import tenants as tenant_services
 CATALOG = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ABILITIES).current
 USABLE = registry.usable(CATALOG, frozenset())
 IMAGE = requests.ImageRequest(model="sandbox/image", prompt="A lighthouse")
+_KINDS = {made: kind for kind, made in requests.BY_KIND.items()}
 RULES = acceptance.Rules(default_deadline_seconds=3600, retention_seconds=86400)
 
 
@@ -49,7 +50,7 @@ async def submit(
     request: requests.AnyRequest = IMAGE,
     once: idempotency.Once | None = None,
 ) -> jobs.Job:
-    new = acceptance.NewRequest(by, states.Kind.IMAGE, request, RULES, once)
+    new = acceptance.NewRequest(by, _KINDS[type(request)], request, RULES, once)
     return (await acceptance.accept(db, CATALOG, USABLE, new, clock.now())).job
 
 

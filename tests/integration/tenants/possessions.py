@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from shared import clock, ids
 from shared.db import engine
 from shared.db.tables import metadata
-from shared.domain import budgets, keys, outputs
+from shared.domain import budgets, keys, outputs, requests
 from shared.services import acceptance, completion
 from shared.storage import objects as storage
 from tests.integration.tenants import conftest, money
 
 # Who was seen when, and what a GET may write, is nobody's property.
+VIDEO = requests.VideoRequest(model="sandbox/video", prompt="A paper boat", duration=2)
+TEXT = requests.TextRequest(model="sandbox/text", prompt="Name three rivers")
 UNSEEN = frozenset({"processes", "canaries", "idempotency"})
 
 
@@ -32,7 +34,11 @@ async def make(house: conftest.House, database: engine.Database, objects: storag
     spare = await house.key(tenant_id)
     by = acceptance.Sender(tenant_id, spare.key.id)
     budget_id = await money.budget(database, by, 10**9, budgets.Period.DAY, for_key=True)
-    job_id = await _completed_job(database, objects, by)
+    made = {
+        "job_id": await _completed_job(database, objects, by, money.IMAGE),
+        "video_id": await _completed_job(database, objects, by, VIDEO),
+        "response_id": await _completed_job(database, objects, by, TEXT),
+    }
     client = await house.client(shown.secret)
     receiver = (await client.post("/v1/webhook-receivers", json={"url": "https://93.184.215.14/hook"})).json()["id"]
     delivery = (await client.post(f"/v1/webhook-receivers/{receiver}/test")).json()["delivery_id"]
@@ -41,8 +47,11 @@ async def make(house: conftest.House, database: engine.Database, objects: storag
             "tenant_id": tenant_id,
             "key_id": spare.key.id,
             "budget_id": budget_id,
-            "job_id": job_id,
+            **made,
             "number": "0",
+            "action": "cancel",
+            "batch_id": await _uploaded(client, "/v1/batches", "rows.csv", b"prompt\nA heron\n", model="sandbox/text"),
+            "file_id": await _uploaded(client, "/openai/v1/files", "rows.jsonl", b"{}\n", purpose="batch"),
             "receiver_id": receiver,
             "delivery_id": delivery,
         },
@@ -50,9 +59,17 @@ async def make(house: conftest.House, database: engine.Database, objects: storag
     )
 
 
-async def _completed_job(database: engine.Database, objects: storage.Objects, by: acceptance.Sender) -> str:
+async def _uploaded(client: httpx.AsyncClient, path: str, name: str, content: bytes, **fields: str) -> str:
+    answer = await client.post(path, files={"file": (name, content)}, data=fields)
+    assert answer.is_success, answer.text
+    return str(answer.json()["id"])
+
+
+async def _completed_job(
+    database: engine.Database, objects: storage.Objects, by: acceptance.Sender, request: requests.AnyRequest
+) -> str:
     worker = money.Worker(database)
-    claim = await worker.start(await money.submit(database, by))
+    claim = await worker.start(await money.submit(database, by, request))
     assert claim is not None
     assert claim.last is not None
     place = outputs.Place(by.tenant_id, claim.job.id, claim.last.id, claim.job.created_at, 0)
