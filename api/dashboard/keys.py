@@ -60,31 +60,35 @@ def _new_key(fields: dict[str, Any]) -> key_routes.NewKey:
         raise validation.of_pydantic(found, key_routes.NewKey) from None
 
 
-@router.post("/keys/{key_id}/{action}")
-async def act(
-    request: fastapi.Request, key_id: str, action: str, caller: auth.Admin, given: parts.Given
-) -> fastapi.Response:
-    """Rotate or disable a key, or set its budget."""
-    if action == "rotate":
-        return await _show(
-            request, caller, given, await key_routes.rotate_key(key_id, key_routes.Rotation(), caller, given)
-        )
-    if action == "disable":
-        await key_routes.disable_key(key_id, caller, given)
-    elif action == "budget":
-        await budget_routes.create_budget(await _budget(request, key_id), caller, given)
-    else:
-        raise errors.NotFoundError
+@router.post("/keys/{key_id}/rotate")
+async def rotate(request: fastapi.Request, key_id: str, caller: auth.Admin, given: parts.Given) -> fastapi.Response:
+    """Give a key a new secret, and show it this once."""
+    shown = await key_routes.rotate_key(key_id, key_routes.Rotation(), caller, given)
+    return await _show(request, caller, given, shown)
+
+
+@router.post("/keys/{key_id}/disable")
+async def disable(key_id: str, caller: auth.Admin, given: parts.Given) -> fastapi.Response:
+    """Disable a key for good."""
+    await key_routes.disable_key(key_id, caller, given)
     return pages.go("/keys")
 
 
-async def _budget(request: fastapi.Request, key_id: str) -> budget_routes.NewBudget:
+@router.post("/keys/{key_id}/budget")
+async def limit(request: fastapi.Request, key_id: str, caller: auth.Admin, given: parts.Given) -> fastapi.Response:
+    """Set a budget for a key."""
+    key = await key_routes.get_key(key_id, caller, given)
+    await budget_routes.create_budget(await _budget(request, key), caller, given)
+    return pages.go("/keys")
+
+
+async def _budget(request: fastapi.Request, key: key_routes.Key) -> budget_routes.NewBudget:
     form = await request.form()
     try:
         micros = round(float(str(form.get("usd"))) * 1_000_000)
         period = budgets.Period(str(form.get("period")))
-        return budget_routes.NewBudget(period=period, limit_micros=micros, key_id=key_id)
-    except ValueError:
+        return budget_routes.NewBudget(period=period, limit_micros=micros, key_id=key.id, tenant_id=key.tenant_id)
+    except (ValueError, OverflowError):
         raise errors.InvalidRequestError("Write dollars, as in 25 or 0.50.", param="usd") from None
 
 

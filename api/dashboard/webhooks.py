@@ -94,20 +94,36 @@ async def verify(
     return pages.show(request, "receiver.html", receiver=found, page=page, findings=findings, typed=typed)
 
 
-@router.post("/webhooks/{receiver_id}/{action}")
-async def act(receiver_id: str, action: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
-    """Test it, switch it on or off, or delete it."""
-    if action == "test":
-        sent = await receiver_routes.test_receiver(receiver_id, caller, given)
-        return pages.go(f"/deliveries/{sent.delivery_id}")
-    if action in ("enable", "disable"):
-        change = receiver_routes.ReceiverChange(enabled=action == "enable")
-        await receiver_routes.change_receiver(receiver_id, change, caller, given)
-        return pages.go(f"/webhooks/{receiver_id}")
-    if action == "delete":
-        await receiver_routes.delete_receiver(receiver_id, caller, given)
-        return pages.go("/webhooks?deleted")
-    raise errors.NotFoundError
+@router.post("/webhooks/{receiver_id}/test")
+async def test(receiver_id: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+    """Send it a test, and go on to what came of it."""
+    sent = await receiver_routes.test_receiver(receiver_id, caller, given)
+    return pages.go(f"/deliveries/{sent.delivery_id}")
+
+
+@router.post("/webhooks/{receiver_id}/enable")
+async def enable(receiver_id: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+    """Switch it on."""
+    return await _switch(receiver_id, caller, given, enabled=True)
+
+
+@router.post("/webhooks/{receiver_id}/disable")
+async def disable(receiver_id: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+    """Switch it off; what waits for it is dropped."""
+    return await _switch(receiver_id, caller, given, enabled=False)
+
+
+async def _switch(receiver_id: str, caller: auth.Caller, given: parts.Parts, *, enabled: bool) -> fastapi.Response:
+    change = receiver_routes.ReceiverChange(enabled=enabled)
+    await receiver_routes.change_receiver(receiver_id, change, caller, given)
+    return pages.go(f"/webhooks/{receiver_id}")
+
+
+@router.post("/webhooks/{receiver_id}/delete")
+async def delete(receiver_id: str, caller: auth.Authenticated, given: parts.Given) -> fastapi.Response:
+    """Delete it with its secrets and its log."""
+    await receiver_routes.delete_receiver(receiver_id, caller, given)
+    return pages.go("/webhooks?deleted")
 
 
 @router.get("/deliveries/{delivery_id}")
