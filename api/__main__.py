@@ -13,7 +13,7 @@ import uvicorn
 
 from api import app as application
 from api import parts
-from shared import logs, settings
+from shared import logs, settings, tracing
 from shared.catalog import files
 
 # Held answers are given at once on the way out; what is left are downloads.
@@ -52,6 +52,7 @@ def main(
     """Serve the API until it is told to stop."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    tracing.configure("api", configured.tracing_endpoint)
     app = _application(configured)
     config = uvicorn.Config(
         app,

@@ -3,7 +3,7 @@
 import structlog
 
 from api import auth, parts
-from shared import clock
+from shared import clock, tracing
 from shared.domain import requests, states
 from shared.services import acceptance, idempotency
 
@@ -19,7 +19,7 @@ async def accept(
     """Store the job and nudge the relay if it is new. Commits. May be repeated with a key. Raises what
     `acceptance.accept` raises.
     """
-    catalog = given.catalog
+    began_at, catalog = clock.now(), given.catalog
     new = acceptance.NewRequest(
         sender=caller.sender,
         kind=kind,
@@ -31,6 +31,7 @@ async def accept(
     )
     receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
     announce(given, receipt)
+    tracing.note("job.accept", receipt.job.id, began_at)
     return receipt
 
 

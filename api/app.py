@@ -88,6 +88,9 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         lifespan=_lifespan,
         # A redirect would be made from the Host header, and drops the body of a POST in many clients.
         redirect_slashes=False,
+        # Their pages are made of scripts from other hosts; ours is dashboard/reference.py.
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.parts = made
     app.state.dialects = dialects.find()
@@ -132,7 +135,7 @@ async def _lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
 
 def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
     """Paths whose bodies are streamed to the bucket, with room for the rest of the form."""
-    return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
+    return dict.fromkeys(("/v1/batches", "/batches"), configured.max_batch_bytes + configured.max_body_bytes)
 
 
 def _allowed_methods(routers: Sequence[fastapi.APIRouter], path: str) -> list[str]:

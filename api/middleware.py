@@ -21,8 +21,6 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cache-Control": "no-store",
 }
-# Swagger UI and ReDoc are pages with scripts.
-_PAGES = ("/docs", "/redoc")
 
 _log = logs.get(__name__)
 
@@ -79,9 +77,8 @@ class _Answering:
             headers = datastructures.MutableHeaders(scope=message)
             headers[REQUEST_ID] = self.request_id
             headers.update(self._scope["state"].get(rates.STATE, {}))
-            if not self._scope["path"].startswith(_PAGES):
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
         await self._send(message)
 
     @property

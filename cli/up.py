@@ -79,4 +79,5 @@ def ready_line(local: stack.Stack) -> str:
     """The one line: the base URL, and where the admin key is (never the key)."""
     preset = bool(local.environ.get("GENQUEUE_ADMIN_KEY"))
     where = "is the one in GENQUEUE_ADMIN_KEY" if preset else f"is in {local.folder.admin_key_file}"
-    return f"genqueue is ready at {local.base_url} and the admin key {where}. Ctrl-C stops it."
+    flower = f" Flower is at {local.flower_url}, user admin, the same key." if local.flower else ""
+    return f"genqueue is ready at {local.base_url} and the admin key {where}.{flower} Ctrl-C stops it."

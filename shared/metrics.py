@@ -59,6 +59,12 @@ COST_USD = prometheus.Counter(
 STORED_BYTES = prometheus.Counter(
     "genqueue_storage_bytes", "Bytes of outputs that were stored and recorded.", ("kind",), registry=REGISTRY
 )
+WEBHOOK_TRIES = prometheus.Counter(
+    "genqueue_webhook_tries", "Posts to receivers, by what came of them.", ("outcome",), registry=REGISTRY
+)
+BUDGET_REJECTIONS = prometheus.Counter(
+    "genqueue_budget_rejections", "Requests refused for want of budget.", ("source",), registry=REGISTRY
+)
 RESCUED = prometheus.Counter(
     "genqueue_rescued_jobs",
     "Jobs given back because their process fell silent; near zero in health.",

@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     failpoints_path: Path = Field(Path("/tmp"), description="For tests: remembers which failpoints have fired.")  # noqa: S108
     metrics_port: int = Field(0, description="A port where a worker or relay answers Prometheus; 0: none.")
     metrics_host: str = Field("127.0.0.1", description="The address of that port. It asks for no key.")
+    task_events: bool = Field(
+        default=False, description="Workers tell Flower of each task; that costs half of Celery's throughput."
+    )
+    tracing_endpoint: str = Field(
+        "", description="Where OpenTelemetry traces go (OTLP over HTTP); empty: nowhere. Needs genqueue[tracing]."
+    )
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

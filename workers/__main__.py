@@ -1,10 +1,11 @@
 """`python -m workers`: one worker process on a threads pool."""
 
+import os
 import signal
 
 from celery import signals
 
-from shared import failpoints, logs, settings
+from shared import failpoints, logs, settings, tracing
 from shared.queues import names
 from workers import app, metrics, process
 
@@ -13,6 +14,7 @@ def main() -> None:
     """Run until SIGTERM; then finish what is running and give back the rest."""
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    tracing.configure("worker", configured.tracing_endpoint)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
     metrics.serve(configured)
     process.begin(configured)
@@ -21,8 +23,11 @@ def main() -> None:
     signals.worker_shutdown.connect(_stop, weak=False)
     arguments = ["--pool", "threads", "--concurrency", str(configured.worker_threads)]
     queues = ["--queues", ",".join(sorted(names.Queue))]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
-    app.app.worker_main(["worker", *arguments, *queues, *quiet])
+    # Several workers of one machine are not one node; Flower tells them apart by this.
+    name = ["--hostname", f"worker-{os.getpid()}@%h"]
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+    events = ["--task-events"] if configured.task_events else ["--without-heartbeat"]
+    app.app.worker_main(["worker", *arguments, *queues, *name, *quiet, *events])
 
 
 def _listen_to_hangups(**_: object) -> None:

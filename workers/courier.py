@@ -11,7 +11,7 @@ from datetime import datetime
 
 import structlog
 
-from shared import clock, logs
+from shared import clock, ids, logs, metrics, tracing
 from shared.db import engine
 from shared.domain import deliveries, envelopes, receivers, tries
 from shared.outbound import posts
@@ -137,7 +137,9 @@ class Courier:
             return _tried(due.delivery, started_at, posts.Posted(None, "cannot_sign", 0.0, None))
         body, signed = _signed(ready, int(started_at.timestamp()))
         headers = {"user-agent": USER_AGENT, **ready.headers, "content-type": "application/json", **signed}
-        return _tried(due.delivery, started_at, await self._poster.post(due.url, headers, body))
+        tried = _tried(due.delivery, started_at, await self._poster.post(due.url, headers, body))
+        _count(tried, due)
+        return tried
 
 
 def _signed(ready: services.Ready, timestamp: int) -> tuple[bytes, dict[str, str]]:
@@ -149,6 +151,12 @@ def _signed(ready: services.Ready, timestamp: int) -> tuple[bytes, dict[str, str
         body = openrouter.body(due.body)
         theirs = openrouter.headers(ready.signers[0].secret, due.body, timestamp, body)
     return body, {**theirs, **signatures.headers(ready.signers, due.delivery.event_id, timestamp, body)}
+
+
+def _count(tried: tries.Try, due: deliveries.Due) -> None:
+    metrics.WEBHOOK_TRIES.labels("good" if tried.good else tried.error or f"{(tried.status_code or 0) // 100}xx").inc()
+    if due.delivery.subject_id.startswith(ids.Prefix.JOB):
+        tracing.note("webhook.post", due.delivery.subject_id, tried.started_at)
 
 
 def _tried(delivery: deliveries.Delivery, started_at: datetime, posted: posts.Posted) -> tries.Try:

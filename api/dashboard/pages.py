@@ -101,6 +101,13 @@ def go(path: str) -> responses.RedirectResponse:
     return responses.RedirectResponse(path, 303)
 
 
+def go_on(request: fastapi.Request, path: str) -> fastapi.Response:
+    """The same for a form that our script may have sent: that follows a redirect without showing the new address."""
+    if "hx-request" in request.headers:
+        return fastapi.Response(status_code=204, headers={"HX-Redirect": path})
+    return go(path)
+
+
 class PageRoute(routing.APIRoute):
     """A page for people: the key is in the cookie, errors are pages, and a stranger is asked to sign in."""
 

@@ -22,13 +22,14 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _wanted(
+async def wanted(
     format: results.Form = results.Form.CSV,  # noqa: A002 - the name callers use
     status: Annotated[list[batch_rows.RowStatus], fastapi.Query(description="May be repeated: any of these")] = [],  # noqa: B006 - FastAPI copies it
     safe_csv: Annotated[bool, fastapi.Query(description="Cells a spreadsheet would run get a `'` in front")] = True,
     spread: Annotated[bool, fastapi.Query(description="A column for each field of the response schema")] = False,
     errors_only: Annotated[bool, fastapi.Query(description="The input's faulty rows with the reason, to mend")] = False,
 ) -> results.Wanted:
+    """The dependency of what sends results."""
     statuses = tuple(status)
     if errors_only and not statuses:
         statuses = (batch_rows.RowStatus.INVALID, batch_rows.RowStatus.FAILED)
@@ -45,7 +46,7 @@ async def get_results(
     batch_id: batches.BatchId,
     caller: auth.Authenticated,
     given: parts.Given,
-    wanted: Annotated[results.Wanted, fastapi.Depends(_wanted)],
+    wanted: Annotated[results.Wanted, fastapi.Depends(wanted)],
 ) -> responses.StreamingResponse:
     """The input's own columns in their order, and then `status, output, output_url, error, model, cost_usd`."""
     batch = await batch_services.get(given.db, caller.tenant_id, batch_id)

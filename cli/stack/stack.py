@@ -76,6 +76,11 @@ class Stack:
         return self.env["GENQUEUE_ADMIN_KEY"]
 
     @property
+    def flower_url(self) -> str:
+        """Where Flower answers, if it runs: user `admin`, password the admin key."""
+        return f"http://{ports.HOST}:{self._ports.chosen['flower']}" if self.flower else ""
+
+    @property
     def pids(self) -> dict[str, int]:
         """The pid of everything running now: postgres, redis, s3, sandbox, api, relay, worker-1, …"""
         return self._supervisor.pids
@@ -211,7 +216,14 @@ class Stack:
 
     def _process_environment(self, process: processes.Process) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        return self.rewire(process.name, {**inherited, "PYTHONUNBUFFERED": "1", **self.env, **process.env})
+        own = self._watched(process) if self.flower else {}
+        return self.rewire(process.name, {**inherited, "PYTHONUNBUFFERED": "1", **self.env, **own, **process.env})
+
+    def _watched(self, process: processes.Process) -> dict[str, str]:
+        """Task events are on only while Flower runs, and Flower asks for the admin key."""
+        if process is processes.FLOWER:
+            return {"FLOWER_BASIC_AUTH": f"admin:{self.admin_key}"}
+        return {"GENQUEUE_TASK_EVENTS": "true"} if process is processes.WORKER else {}
 
     def _write_state(self) -> None:
         self._folder.write_state(

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from shared import metrics
+from shared import metrics, tracing
 from shared.domain import models
 from shared.providers import base
 
@@ -20,7 +20,9 @@ class MeasuredAdapter:
 
     async def submit(self, ask: base.Ask) -> base.SubmitOutcome:
         """As the adapter does."""
-        return await self._count("submit", self._inner.submit(ask))
+        # The reference is the job's id and the attempt's number.
+        with tracing.span("provider.submit", ask.reference.partition(".")[0], {"gen_ai.provider.name": self._provider}):
+            return await self._count("submit", self._inner.submit(ask))
 
     async def find(self, reference: str) -> base.Accepted | None:
         """As the adapter does."""

@@ -7,7 +7,7 @@ from importlib import metadata
 
 from prometheus_client import core
 
-from shared import logs, metrics
+from shared import logs, metrics, tracing
 from shared.db import engine
 from shared.db import metrics as metric_rows
 from shared.domain import attempts, jobs, outputs, states
@@ -20,7 +20,8 @@ _log = logs.get(__name__)
 
 
 def job_ended(job: jobs.Job) -> None:
-    """Count a job that is over. Call after the commit."""
+    """Count a job that is over, and end its trace. Call after the commit."""
+    tracing.note(f"job.{job.status}", job.id, job.created_at)
     provider, model = job.served_provider or "none", job.served_model or job.model
     metrics.JOBS.labels(model, provider, job.status).inc()
     if job.finished_at is not None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from shared import errors
+from shared import errors, metrics
 from shared.db import budgets as budget_rows
 from shared.db import engine, events, ledger
 from shared.domain import attempts, budgets, jobs
@@ -55,6 +55,7 @@ def refusal(budget: budgets.Budget, micros: int, now: datetime) -> errors.Budget
     left, spent = max(budget.left_at(now), 0), budget.spent_at(now)
     resets_at = budgets.resets_at(budget.period, now)
     whose = "key" if budget.key_id else "tenant"
+    metrics.BUDGET_REJECTIONS.labels(whose).inc()
     details = _told(budget, now) | {"limit_source": whose, "needed_micros": micros, "left_micros": left}
     if micros > budget.limit_micros:
         sentence, retry_seconds = "This job alone is dearer than the whole budget.", None

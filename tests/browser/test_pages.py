@@ -5,7 +5,11 @@ import pytest
 from cli import client
 from tests.browser import visits
 
-PAGES = ["/", "/new", "/new?kind=image", "/new?kind=text", "/models", "/system"]
+PAGES = [
+    *("/", "/new", "/new?kind=image", "/new?kind=text", "/batches", "/batches/new"),
+    *("/models", "/webhooks", "/usage", "/keys", "/system", "/docs"),
+]
+METADATA = {"film": "harbour"}
 PROMPTS = {
     "video": "A paper boat drifts down a rainy street, close to the water",
     "image": "A heron in morning mist, soft light, long lens",
@@ -18,8 +22,9 @@ async def made(api: client.Client) -> dict[str, str]:
     """One finished job of each kind, and one that failed and fell back."""
     jobs = {}
     for kind, prompt in PROMPTS.items():
-        jobs[kind] = (await api.submit(kind, {"model": f"sandbox/{kind}", "prompt": prompt}))["id"]
-    fallback = {"model": "sandbox/video-refuse", "prompt": "A lighthouse in a storm", "metadata": {"order": "17"}}
+        body = {"model": f"sandbox/{kind}", "prompt": prompt, "metadata": METADATA}
+        jobs[kind] = (await api.submit(kind, body))["id"]
+    fallback = {"model": "sandbox/video-refuse", "prompt": "A lighthouse in a storm", "metadata": METADATA}
     jobs["refused"] = (await api.submit("video", fallback))["id"]
     for job_id in jobs.values():
         _ = [job async for job in api.follow(job_id)]
@@ -50,7 +55,10 @@ async def test_a_narrow_window_shows_everything_without_scrolling_sideways(
         assert await window.page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
-@pytest.mark.parametrize(("name", "path"), [("jobs", "/"), ("models", "/models"), ("system", "/system")])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("jobs", "/?metadata=film=harbour"), ("models", "/models"), ("system", "/system"), ("usage", "/usage")],
+)
 async def test_pictures_for_the_documents(visit: visits.Open, made: dict[str, str], name: str, path: str) -> None:
     window = await visit()
     await window.sign_in(path)

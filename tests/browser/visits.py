@@ -1,5 +1,6 @@
 """One browser window at the dashboard, and everything it complained about."""
 
+import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,8 +53,11 @@ class Visit:
         ]
 
     async def shoot(self, name: str) -> None:
-        """A picture for the documents, with ids and times that do not matter left as they are."""
-        await self.page.screenshot(path=SHOTS / f"{name}.png", animations="disabled")
+        """A picture for the documents, which are changed only when somebody asks for it (GENQUEUE_SCREENSHOTS=1)."""
+        picture = await self.page.screenshot(animations="disabled")
+        assert picture.startswith(b"\x89PNG")
+        if os.environ.get("GENQUEUE_SCREENSHOTS"):
+            (SHOTS / f"{name}.png").write_bytes(picture)
 
     @property
     def path(self) -> str:

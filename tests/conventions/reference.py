@@ -7,7 +7,7 @@ from typing import Any
 HEAD = """\
 # API
 
-Written by `make openapi` from the OpenAPI, which a running API has at `/openapi.json` (to try at `/docs`).
+Written by `make openapi` from the OpenAPI, which a running API has at `/openapi.json` (as a page at `/docs`).
 
 Send `Authorization: Bearer <key>`. Every error looks the same and has a code from a [closed set](errors.md).
 """

@@ -2,7 +2,7 @@
 
 import structlog
 
-from shared import clock, failpoints, logs
+from shared import clock, failpoints, logs, tracing
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.domain import states
@@ -23,7 +23,7 @@ async def run(at: context.Context, job_id: str) -> None:
             if claim is None:
                 return
             failpoints.reach(failpoints.Failpoint.CLAIMED)
-            with at.hand.holding({job_id: claim.job.fence}):
+            with at.hand.holding({job_id: claim.job.fence}), tracing.span(f"job.{claim.job.step}", job_id):
                 await step(at, claim)
             at.news.tell(job_id, claim.job.tenant_id)
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError) as error:

@@ -67,10 +67,65 @@ document.addEventListener("htmx:afterSettle", () => {
 
 // Signed out meanwhile: the page itself asks for the key.
 document.addEventListener("htmx:responseError", (event) => {
+  const told = document.getElementById("told");
   if (event.detail.xhr.status === 401) location.reload();
-  else say("The server did not answer as expected.");
+  else if (told) {
+    const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+    told.textContent = page.querySelector('main [role="alert"]')?.textContent ?? "That did not work.";
+  } else say("The server did not answer as expected.");
 });
 document.addEventListener("submit", (event) => {
   const asked = event.submitter?.dataset.confirm;
   if (asked && !confirm(asked)) event.preventDefault();
+});
+
+// A new batch: the columns of a text file, read here before it is sent, and what the first row would ask.
+const HEAD_BYTES = 65536;
+const cells = (line, mark) => {
+  const found = [];
+  const pattern = new RegExp(`(?:^|${mark})(?:"((?:[^"]|"")*)"|([^${mark}]*))`, "g");
+  for (const match of line.matchAll(pattern)) found.push((match[1] ?? match[2] ?? "").replaceAll('""', '"').trim());
+  return found;
+};
+let firstRow = {};
+const preview = () => {
+  const template = document.getElementById("template");
+  if (!template) return;
+  document.getElementById("preview").textContent =
+    template.value.replace(/\{\{\s*(.*?)\s*\}\}/g, (hole, name) => firstRow[name] ?? hole) || "…";
+};
+const head = async (file) => {
+  const lines = (await file.slice(0, HEAD_BYTES).text()).replace(/^\ufeff/, "").split(/\r?\n/).filter(Boolean);
+  if (/^\s*\{/.test(lines[0] ?? "")) return JSON.parse(lines[0]);
+  const mark = ["\t", ";", ",", "\\|"].find((one) => new RegExp(one).test(lines[0])) ?? ",";
+  const names = cells(lines[0] ?? "", mark);
+  const values = cells(lines[1] ?? "", mark);
+  return Object.fromEntries(names.map((name, place) => [name, values[place] ?? ""]));
+};
+document.addEventListener("change", async (event) => {
+  if (event.target.id !== "file" || !event.target.files.length) return;
+  const file = event.target.files[0];
+  firstRow = /\.xlsx$/i.test(file.name) ? {} : await head(file).catch(() => ({}));
+  const box = document.getElementById("columns");
+  box.replaceChildren(
+    ...Object.keys(firstRow).map((name) => {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: "column", textContent: name });
+      button.dataset.column = name;
+      return button;
+    }),
+  );
+  if (!box.children.length) box.textContent = "The columns are shown after the file was tried.";
+  preview();
+});
+document.addEventListener("click", (event) => {
+  const column = event.target.dataset?.column;
+  if (column === undefined) return;
+  const template = document.getElementById("template");
+  template.setRangeText(`{{${column}}}`, template.selectionStart, template.selectionEnd, "end");
+  template.focus();
+  preview();
+});
+document.addEventListener("input", (event) => {
+  if (event.target.id === "template") preview();
 });

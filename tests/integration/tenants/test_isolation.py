@@ -51,6 +51,8 @@ BODIES: dict[str, object] = {
     "/v1/webhook-receivers/{receiver_id}/verify": {"headers": {}, "body": ""},
     "/v1/webhook-receivers/{receiver_id}/secret/rotate": {"overlap_seconds": 0},
 }
+# The same for a form of the dashboard.
+FORMS: dict[str, dict[str, str]] = {"/keys/{key_id}/budget": {"usd": "1", "period": "month"}}
 # Bodies that name somebody else's things.
 SMUGGLED: dict[str, list[dict[str, object]]] = {
     "/v1/keys": [{"name": "x", "tenant_id": "{tenant_id}"}],
@@ -109,13 +111,14 @@ async def test_a_foreign_id_is_not_there(two: Two, database: engine.Database, on
     path = filled(one.path, two.owner.ids)
     before = await possessions.fingerprint(database)
     body = BODIES.get(one.path) if one.method in ("POST", "PATCH", "PUT") else None
-    answer = await two.stranger.request(one.method, path, json=body, follow_redirects=False)
+    form = FORMS.get(one.path)
+    answer = await two.stranger.request(one.method, path, json=body, data=form, follow_redirects=False)
     assert answer.status_code == 404, answer.text
     assert await possessions.fingerprint(database) == before
     if one.path in ENDLESS:
         return
     # The same request by its owner finds something: it was the tenant that was refused.
-    mine = await two.owner.client.request(one.method, path, json=body, follow_redirects=False)
+    mine = await two.owner.client.request(one.method, path, json=body, data=form, follow_redirects=False)
     assert mine.status_code not in (400, 401, 404, 405), mine.text
 
 
