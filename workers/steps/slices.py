@@ -99,6 +99,7 @@ class Stream:
         self._air: dict[asyncio.Task[slice_services.Result], int] = {}
         self._width = at.settings.slice_rows
         self._moved = 0
+        self._adapters: dict[tuple[str, int], base.Adapter] = {}
 
     async def run(self) -> int:
         """Ask until the turn is over and every answer is written back; answers how many rows were moved."""
@@ -150,13 +151,21 @@ class Stream:
         """One ask, whose `sent_at` is committed, and what follows from its answer."""
         if not self._at.lease.holds():
             raise slice_services.LostSliceError(self._here.batch.id)
-        leave_by = _leave_by(self._at, attempt)
+        adapter = self._adapter(attempt)
+        leave_by = _leave_by(adapter, attempt)
         with clients.leaving_by(leave_by):
-            outcome = await self._at.adapter(attempt.provider, attempt.credential).submit(ask_of(ask, attempt))
+            outcome = await adapter.submit(ask_of(ask, attempt))
         if isinstance(outcome, base.NotSent) and clock.now() >= leave_by:
             return slices.unsent(ask, attempt, clock.now())
         await self._learn(attempt, outcome)
         return self._result(ask, attempt, outcome)
+
+    def _adapter(self, attempt: attempts.Attempt) -> base.Adapter:
+        """Made once a turn for each key: making one costs as much as half an ask."""
+        name = (attempt.provider, attempt.credential)
+        if name not in self._adapters:
+            self._adapters[name] = self._at.adapter(*name)
+        return self._adapters[name]
 
     async def _learn(self, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> None:
         """A refusal that concerns the endpoint or the key as such is told to all."""
@@ -208,11 +217,11 @@ def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
     )
 
 
-def _leave_by(at: context.Context, attempt: attempts.Attempt) -> datetime:
+def _leave_by(adapter: base.Adapter, attempt: attempts.Attempt) -> datetime:
     """As for single jobs: a process that was frozen since the commit must not send what others have settled. Under a
     key that can do no harm, and hundreds of rows take their time to leave.
     """
-    keyed = at.adapter(attempt.provider, attempt.credential).doubt is models.Doubt.KEYED
+    keyed = adapter.doubt is models.Doubt.KEYED
     first = clock.now() if keyed or attempt.sent_at is None else attempt.sent_at
     return first + timedelta(seconds=HARMLESS_SECONDS if keyed else submit.SEND_SECONDS)
 

@@ -51,6 +51,8 @@ async def working(configured: settings.Settings) -> AsyncIterator[context.Contex
     await opened.courier.close()
     await opened.hints.close()
     await opened.news.close()
+    await opened.watch.close()
+    await opened.capacity.close()
     await opened.downloader.close()
     await opened.db.close()
     opened.store.close()
