@@ -30,7 +30,7 @@ async def insert_job(connection: engine.Connection, new: jobs.NewJob) -> jobs.Jo
             ring_at=new.created_at,
             metadata=new.metadata,
             estimate_micros=new.estimate_micros,
-            held_micros=new.estimate_micros,
+            held_micros=new.estimate_micros if new.holds else 0,
             budget_ids=list(new.budget_ids),
             rerun_of=new.rerun_of,
             store=new.store,

@@ -51,7 +51,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What is inserted when a request is accepted. `prices`: what each endpoint asks for today, by its name."""
+    """What is inserted when a request is accepted. `prices`: what each endpoint asks for today, by its name. One that
+    carries on a row of a batch holds no money: the batch does, until the row ends.
+    """
 
     id: str
     tenant_id: str
@@ -68,6 +70,7 @@ class NewJob:
     prices: dict[str, dict[str, str]]
     rerun_of: str | None = None
     budget_ids: tuple[str, ...] = ()
+    holds: bool = True
     is_test: bool = False
     store: bool = True
     retention_seconds: int | None = None

@@ -152,7 +152,7 @@ class Stream:
         return self._result(ask, attempt, outcome)
 
     def _result(self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> slice_services.Result:
-        now, catalog, usable = clock.now(), self._at.shelf.current, self._at.usable_providers()
+        now, catalog, usable = clock.now(), self._at.shelf.current, self._usable()
         status = states.AttemptStatus
         match outcome:
             case base.Finished():
@@ -180,7 +180,11 @@ class Stream:
         if text is not None:
             return slices.completed(ask, text, outcome.usage, now)
         over = slices.unusable(ask, attempt, outcome.usage, now)
-        return slices.after_failure(ask, over, self._at.shelf.current, self._at.usable_providers(), now)
+        return slices.after_failure(ask, over, self._at.shelf.current, self._usable(), now)
+
+    def _usable(self) -> frozenset[str]:
+        catalog, is_test = self._at.shelf.current, self._here.batch.is_test
+        return batches.reach(catalog, self._at.usable_providers(), is_test=is_test)
 
 
 def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
