@@ -319,7 +319,7 @@ async def test_an_attempt_made_before_a_row_became_a_job_is_charged_with_the_job
     await api.post(f"{url}/start")
     here, [ask] = await take(worker, url[-30:], 1)
     now, catalog, usable = clock.now(), worker.shelf.current, worker.usable_providers()
-    fault = faults.Fault(faults.FaultKind.PROVIDER_ERROR, "The test says no, for money.")
+    fault = faults.Fault(faults.FaultKind.UNAVAILABLE, "The test says no, for money.")
     over = slices.ended(ask.attempt(here.batch, now), states.AttemptStatus.FAILED, fault, now, PRICE)
     await give(worker, here, slices.after_failure(ask, over, catalog, usable, now))
     assert await charges(database) == []
