@@ -9,6 +9,7 @@ ARGS ?=
 SECONDS := 60
 ROWS ?= 100000
 SEED := 1
+RUNS := 1
 
 UV_VERSION := 0.13.9
 OWN_UV := .venv-tools/bin/uv
@@ -20,8 +21,7 @@ CODE := api cli shared workers
 # The Python that is here is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test check format-check lint format types layers openapi \
-	chaos chaos-proof kill-audit batch-audit bench clean
+.PHONY: help setup demo up test check format-check lint format types layers audit docs openapi clients chaos chaos-proof kill-audit batch-audit bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,11 +56,18 @@ types: $(READY) ## Check the types (mypy, strict)
 layers: $(READY) ## Check who may import whom (import-linter)
 	@$(BIN)/lint-imports
 
-openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/errors.md, .env.example
+audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs the advisory service)
+	@$(UV) export --frozen --quiet --format requirements-txt --no-emit-project \
+		| $(UV) tool run pip-audit --strict --require-hashes --disable-pip -r /dev/stdin
+
+docs: $(READY) ## Build the documents as a site into site/, without a warning
+	@$(BIN)/python -m mkdocs build --strict --quiet
+
+openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/api.md, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated
 
-chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1)
-	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+chaos: $(READY) ## Break everything on purpose and check the promises (SECONDS=300 SEED=1 RUNS=10)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --runs $(RUNS) $(ARGS)
 
 chaos-proof: $(READY) ## Show that the checker fails when one rule of safety is taken out
 	@GENQUEUE_CHAOS_PROOF=1 $(BIN)/python -m pytest tests/chaos/test_sabotage.py -s $(ARGS)
@@ -71,6 +78,9 @@ kill-audit: $(READY) ## Naive Celery and genqueue under the same 25 kill -9, sid
 batch-audit: $(READY) ## Run ROWS (100000) rows of a batch with faults and two killed workers, and audit them
 	@GENQUEUE_BATCH_ROWS=$(ROWS) $(BIN)/python -m pytest tests/e2e/test_batches.py -k every_row $(ARGS)
 
+clients: $(READY) ## Make the environments of the official clients that tests/clients runs (.venv-clients)
+	@$(BIN)/python -m tests.clients.environments
+
 bench: $(READY) ## Measure each figure against its yardstick (one line each)
 	@set -e; for figure in benchmarks/[a-z]*.py; do \
 		[ -e "$$figure" ] || { echo "There is no benchmark yet."; exit 1; }; \
@@ -78,13 +88,13 @@ bench: $(READY) ## Measure each figure against its yardstick (one line each)
 	done
 
 clean: ## Remove what was installed or cached; jobs in .genqueue/ and demo-output/ stay
-	@rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf .venv .venv-tools .venv-clients .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(READY): pyproject.toml uv.lock $(filter $(OWN_UV),$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "genqueue needs Python 3.11 or newer; name one: make setup PYTHON=python3.12"; exit 1; }
-	@$(UV) sync --all-extras --frozen --quiet --python "$(PYTHON)"
+	@$(UV) sync --all-extras --group docs --frozen --quiet --python "$(PYTHON)"
 	@touch $@
 
 $(OWN_UV):

@@ -1,15 +1,16 @@
 """The composition root of the API."""
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
-from typing import Any
 
 import fastapi
 from fastapi import routing
 from fastapi.middleware import cors
 
-from api import errors, idempotency, middleware, parts
+from api import dialects, errors, middleware, openapi, parts
+from api.dashboard import routers as pages
 from api.native import (
     audit,
     batch_results,
@@ -33,7 +34,7 @@ from api.native import (
     usage,
     videos,
 )
-from api.operations import callbacks, health
+from api.operations import callbacks, health, metrics
 from shared import settings
 
 ROUTERS = (
@@ -60,6 +61,8 @@ ROUTERS = (
     batches.router,
     batch_results.router,
     health.router,
+    metrics.router,
+    *pages.ALL,
     callbacks.router,
 )
 
@@ -87,17 +90,22 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         redirect_slashes=False,
     )
     app.state.parts = made
-    app.state.allowed_methods = _allowed_methods
-    for router in ROUTERS:
+    app.state.dialects = dialects.find()
+    routers = [*ROUTERS, *(router for dialect in app.state.dialects for router in dialect.routers)]
+    app.state.allowed_methods = functools.partial(_allowed_methods, routers)
+    for router in routers:
         app.include_router(router)
     errors.install(app)
+    uploads = {path: configured.max_file_bytes for dialect in app.state.dialects for path in dialect.uploads}
     # The one added last is the outermost.
-    app.add_middleware(middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=_larger_bodies(configured))
+    app.add_middleware(
+        middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=uploads | _larger_bodies(configured)
+    )
     app.add_middleware(middleware.HeaderLimit, limit_bytes=configured.max_header_bytes)
     if configured.cors_origins:
         _allow_browsers(app, configured.cors_origins)
     app.add_middleware(middleware.RequestContext)
-    _finish_openapi(app)
+    openapi.finish(app)
     return app
 
 
@@ -127,47 +135,8 @@ def _larger_bodies(configured: settings.Settings) -> dict[str, int]:
     return {"/v1/batches": configured.max_batch_bytes + configured.max_body_bytes}
 
 
-def _allowed_methods(path: str) -> list[str]:
+def _allowed_methods(routers: Sequence[fastapi.APIRouter], path: str) -> list[str]:
     """What a path knows, over all its routes: Starlette's own Allow header names one route's only."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, routing.APIRoute)]
+    routes = [route for router in routers for route in router.routes if isinstance(route, routing.APIRoute)]
     known = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
     return sorted(known) or ["GET", "HEAD"]
-
-
-def _finish_openapi(app: fastapi.FastAPI) -> None:
-    """Take out FastAPI's own 422: we answer 400 in our envelope, and each route says so."""
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = original()
-            _drop_422(schema)
-            _tell_of_idempotency(schema)
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign] # the documented way to extend it
-
-
-def _tell_of_idempotency(schema: dict[str, Any]) -> None:
-    """Every POST takes the header; those that make jobs declare it themselves."""
-    header = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": idempotency.DESCRIPTION,
-        "schema": {"type": "string"},
-        "example": "4f1c2a7e-order-17",
-    }
-    for operation in (path["post"] for path in schema["paths"].values() if "post" in path):
-        known = operation.setdefault("parameters", [])
-        if operation.get("security") and not any(item["name"] == header["name"] for item in known):
-            known.append(header)
-
-
-def _drop_422(schema: dict[str, Any]) -> None:
-    for operation in (o for path in schema["paths"].values() for o in path.values()):
-        answer = operation["responses"].get("422", {})
-        if "HTTPValidationError" in str(answer):
-            del operation["responses"]["422"]
-    for name in ("HTTPValidationError", "ValidationError"):
-        schema["components"]["schemas"].pop(name, None)

@@ -30,6 +30,7 @@ MOST_REMEMBERED = 10_000
 # Everything else needs a key; a test compares this list with the routes.
 PUBLIC_ROUTES = frozenset(
     {"/livez", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/callbacks/{token}"}
+    | {"/sign-in", "/sign-out", "/assets/{name}"}
 )
 
 
@@ -58,6 +59,13 @@ class Caller:
     def sender(self) -> acceptance.Sender:
         """What accepting a job needs to know."""
         return acceptance.Sender(self.tenant_id, self.key_id, self.mode, self.limits, self.retention_seconds)
+
+    def must_be_operator(self) -> None:
+        """Raise ForbiddenError for what concerns the whole installation, unless the caller runs it."""
+        if not self.is_operator:
+            raise errors.ForbiddenError(
+                "Only an operator may do that: an admin of the house's own tenant.", param="scope"
+            )
 
     def check(self, scope: keys.Scope) -> None:
         """Raise ForbiddenError, naming the scope, if the key may not do that."""
@@ -187,6 +195,14 @@ async def caller(
     return await known.identify(request)
 
 
+async def operator(caller: Annotated[Caller, fastapi.Depends(caller)]) -> Caller:
+    """The dependency of routes that show the whole installation. Raises ForbiddenError."""
+    if not caller.is_operator:
+        raise errors.ForbiddenError("This shows the whole installation; it needs an operator's key.", param="scope")
+    return caller
+
+
+Operator = Annotated[Caller, fastapi.Depends(operator)]
 # Reading needs the scope `read`, anything else `manage` (routing.py), unless the route says otherwise by:
 Authenticated = Annotated[Caller, fastapi.Depends(caller)]
 
@@ -204,6 +220,8 @@ class Needs:
         return found
 
 
+Reader = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.READ))]
+Manager = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.MANAGE))]
 Submitter = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.SUBMIT))]
 Admin = Annotated[Caller, fastapi.Depends(Needs(keys.Scope.ADMIN))]
 AnyCaller = Annotated[Caller, fastapi.Depends(Needs(None))]

@@ -9,8 +9,9 @@ import pydantic
 from fastapi import exceptions as fastapi_exceptions
 from fastapi.responses import JSONResponse
 from starlette import exceptions as starlette_exceptions
+from starlette import types
 
-from api import validation
+from api import dialects, validation
 from shared import errors, logs
 from shared.db import outages
 
@@ -74,6 +75,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(status) for status in sorted({*statuses, *always})}
 
 
+def described(status: int) -> dict[str, Any]:
+    """One error answer as the OpenAPI has it, for what FastAPI does not know of."""
+    made = _documented(status)
+    del made["model"]
+    made["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ErrorAnswer"}
+    return made
+
+
 def _documented(status: int) -> dict[str, Any]:
     blank = {"param": None, "accepted": None, "details": None, "request_id": "req_01k0zqj5w3m8v4t2c6n9xb7rde"}
     example = {"error": {**blank, **_EXAMPLES[status]}}
@@ -91,42 +100,56 @@ def install(app: fastapi.FastAPI) -> None:
     app.add_exception_handler(starlette_exceptions.HTTPException, _on_http)
 
 
-async def _on_ours(request: fastapi.Request, error: Exception) -> JSONResponse:
-    return of_exception(error, request_id(request.scope))
+async def _on_ours(request: fastapi.Request, error: Exception) -> fastapi.Response:
+    return of_exception(error, request.scope)
 
 
-async def _on_validation(request: fastapi.Request, error: Exception) -> JSONResponse:
+async def _on_validation(request: fastapi.Request, error: Exception) -> fastapi.Response:
     found = error.errors() if isinstance(error, fastapi_exceptions.RequestValidationError) else ()
     body_field = getattr(request.scope.get("route"), "body_field", None)
     model = body_field.field_info.annotation if body_field is not None else None
-    return of_exception(validation.of_pydantic(found, model), request_id(request.scope))
+    return of_exception(validation.of_pydantic(found, model), request.scope)
 
 
-async def _on_http(request: fastapi.Request, error: Exception) -> JSONResponse:
+async def _on_http(request: fastapi.Request, error: Exception) -> fastapi.Response:
     status = error.status_code if isinstance(error, starlette_exceptions.HTTPException) else 500
     if status == http.HTTPStatus.NOT_FOUND:
-        return answer(errors.NotFoundError("There is no such route; see /docs."), request_id(request.scope))
+        return respond(errors.NotFoundError("There is no such route; see /docs."), request.scope)
     if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(request.app.state.allowed_methods(request.url.path))
-        return answer(errors.MethodNotAllowedError(), request_id(request.scope), {"Allow": allowed})
+        return respond(errors.MethodNotAllowedError(), request.scope, {"Allow": allowed})
     known = errors.InvalidRequestError() if status < http.HTTPStatus.INTERNAL_SERVER_ERROR else errors.GenqueueError()
-    return answer(known, request_id(request.scope))
+    return respond(known, request.scope)
 
 
-def of_exception(error: Exception, id_of_request: str) -> JSONResponse:
+def of_exception(error: Exception, scope: types.Scope) -> fastapi.Response:
     """The answer to anything that was raised. What is not ours becomes 503 or 500; the logs say more."""
+    return respond(known(error), scope)
+
+
+def known(error: Exception) -> errors.GenqueueError:
+    """Anything that was raised as an error we may show; writes down what nobody expected."""
     if isinstance(error, errors.GenqueueError) and error.code is not errors.Code.INTERNAL:
-        return answer(error, id_of_request)
+        return error
     if outages.is_outage(error):
         _log.warning("database_away", error=type(error).__name__)
-        return answer(errors.UnavailableError(), id_of_request)
+        return errors.UnavailableError()
     # The message of an exception may quote a prompt or a statement's parameters: only its class and place are logged.
     _log.error("unexpected_error", error=type(error).__name__, where=_where(error))
-    return answer(errors.GenqueueError(), id_of_request)
+    return errors.GenqueueError()
+
+
+def respond(
+    error: errors.GenqueueError, scope: types.Scope, headers: Mapping[str, str] | None = None
+) -> fastapi.Response:
+    """The error in the envelope of whoever was called: a dialect's own under its prefix, ours everywhere else."""
+    more = {**standard_headers(error), **(headers or {})}
+    dialect = dialects.speaking(scope)
+    return dialect.error(error, request_id(scope), more) if dialect else answer(error, request_id(scope), more)
 
 
 def answer(error: errors.GenqueueError, id_of_request: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The envelope with the headers that belong to the status."""
+    """Our own envelope."""
     detail = ErrorDetail(
         code=error.code,
         message=error.message,
@@ -136,10 +159,11 @@ def answer(error: errors.GenqueueError, id_of_request: str, headers: Mapping[str
         request_id=id_of_request,
     )
     body = ErrorAnswer(error=detail).model_dump(mode="json")
-    return JSONResponse(body, error.status, {**_headers(error), **(headers or {})})
+    return JSONResponse(body, error.status, headers)
 
 
-def _headers(error: errors.GenqueueError) -> dict[str, str]:
+def standard_headers(error: errors.GenqueueError) -> dict[str, str]:
+    """The headers that belong to the status, whatever the envelope."""
     if error.status == http.HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="genqueue"'}
     seconds = error.retry_after_seconds

@@ -36,7 +36,15 @@ async def key(
     """The dependency of routes that make a job. Raises InvalidRequestError for a key we do not take."""
     if idempotency_key is not None:
         return idempotency.Once(_bare(idempotency_key), await _fingerprint(request))
-    return await _folding(request)
+    return _folding(request, await _sent(request))
+
+
+def for_body(request: fastapi.Request, body: object) -> idempotency.Once | None:
+    """The same for a route that reads its body by itself: `body` is what was asked, as JSON, whatever the form it
+    came in. Raises InvalidRequestError.
+    """
+    sent = request.headers.get("Idempotency-Key")
+    return idempotency.Once(_bare(sent), _digest(request, body)) if sent is not None else _folding(request, body)
 
 
 async def for_answer(request: fastapi.Request, caller: auth.Caller) -> idempotency.Once | None:
@@ -48,14 +56,14 @@ async def for_answer(request: fastapi.Request, caller: auth.Caller) -> idempoten
     return idempotency.Once(f"{caller.key_id} {_bare(sent)}", await _fingerprint(request))
 
 
-async def _folding(request: fastapi.Request) -> idempotency.Once | None:
+def _folding(request: fastapi.Request, body: object) -> idempotency.Once | None:
     """If the operator wants it: a key made up for an SDK that sends none, so that its re-posts make no second job."""
     seconds: int = request.app.state.parts.settings.fold_retries_seconds
     count = request.headers.get(RETRY_COUNT, "")
     if not seconds or not count.isdecimal() or len(count) > 3:
         return None
     caller: auth.Caller = request.scope["state"]["caller"]
-    fingerprint = await _fingerprint(request)
+    fingerprint = _digest(request, body)
     return idempotency.Once(f" folds {caller.key_id} {fingerprint}", fingerprint, seconds, int(count) > 0)
 
 
@@ -72,8 +80,15 @@ def _bare(value: str) -> str:
 
 
 async def _fingerprint(request: fastapi.Request) -> str:
+    return _digest(request, await _sent(request))
+
+
+async def _sent(request: fastapi.Request) -> object:
+    return await request.json() if await request.body() else None
+
+
+def _digest(request: fastapi.Request, body: object) -> str:
     """Of method, path, query and parsed body: spaces and the order of fields make no other request."""
-    body = await request.json() if await request.body() else None
     query = sorted(request.query_params.multi_items())
     canonical = orjson.dumps([request.method, request.url.path, query, body], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()

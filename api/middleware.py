@@ -9,7 +9,7 @@ from starlette import datastructures, types
 
 from api import errors as answers
 from api import rates
-from shared import errors, ids, logs
+from shared import errors, ids, logs, metrics
 
 REQUEST_ID = "X-Request-Id"
 
@@ -45,17 +45,19 @@ class RequestContext:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         answering = _Answering(scope, send, request_id)
-        try:
-            await self.app(scope, receive, answering.send)
-        except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
-            await self._answer(error, scope, receive, answering)
-        finally:
-            answering.log()
+        with metrics.http_request(scope["method"]) as answered:
+            try:
+                await self.app(scope, receive, answering.send)
+            except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
+                await self._answer(error, scope, receive, answering)
+            finally:
+                answered += [answering.route or "none", str(answering.status)]
+                answering.log()
 
     async def _answer(
         self, error: Exception, scope: types.Scope, receive: types.Receive, answering: "_Answering"
     ) -> None:
-        response = answers.of_exception(error, answering.request_id)
+        response = answers.of_exception(error, scope)
         if answering.status is not None:
             raise error  # half an answer is out: the server must cut the line
         await response(scope, receive, answering.send)
@@ -82,13 +84,17 @@ class _Answering:
                     headers.setdefault(name, value)
         await self._send(message)
 
+    @property
+    def route(self) -> str | None:
+        """The pattern of the path: a path itself may hold ids, and has no end of values."""
+        return getattr(self._scope.get("route"), "path", None)
+
     def log(self) -> None:
-        route = self._scope.get("route")
         _log.info(
             "request",
             method=self._scope["method"],
             path=_shown(self._scope["path"]),
-            route=getattr(route, "path", None),
+            route=self.route,
             status=self.status,
             milliseconds=round((time.perf_counter() - self._began) * 1000, 1),
         )
@@ -105,7 +111,9 @@ def _request_id(scope: types.Scope) -> str:
 
 
 class BodyLimit:
-    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed."""
+    """Raises TooLargeError where the body is read: at once if the length is declared, else as soon as it is passed.
+    `larger` are the limits of paths that take files.
+    """
 
     def __init__(self, app: types.ASGIApp, limit_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app

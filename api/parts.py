@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import fastapi
+import prometheus_client
 
 from api import auth
 from shared import settings
@@ -17,7 +18,7 @@ from shared.outbound import targets
 from shared.providers import registry
 from shared.queues import hints, live, notices
 from shared.queues import limits as rates
-from shared.services import acceptance, admission, callbacks, catalog, endpoints, events, health, signing
+from shared.services import acceptance, admission, callbacks, catalog, endpoints, events, health, metrics, signing
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
 
@@ -40,6 +41,8 @@ class Parts:
     news: live.News
     hints: hints.Hints
     health: health.Health
+    gauges: metrics.Gauges
+    gauge_registry: prometheus_client.CollectorRegistry
     guard: targets.Guard
     keyring: signing.Keyring
     followers: events.Follower
@@ -92,6 +95,9 @@ def build(configured: settings.Settings) -> Parts:
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api", configured.public_url)
     store = objects.Objects(bucket.location_of(configured))
+    gauges = metrics.Gauges(db)
+    gauge_registry = prometheus_client.CollectorRegistry()
+    gauge_registry.register(gauges)
     changes, stopping = live.Changes(redis_url), asyncio.Event()
     catalogs = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     counters = rates.Limits(redis_url)
@@ -109,6 +115,8 @@ def build(configured: settings.Settings) -> Parts:
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
         health=health.Health(db, store, redis_url),
+        gauges=gauges,
+        gauge_registry=gauge_registry,
         guard=_guard(configured),
         keyring=signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value())),
         followers=events.Follower(db, changes, stopping),

@@ -45,6 +45,26 @@ class CheckedRoute(routing.APIRoute):
         return handle
 
 
+class DialectRoute(routing.APIRoute):
+    """A route of another company's API: key, rate and scope are checked as ours. It reads its body by itself, binds
+    its Idempotency-Key by `idempotency.for_body`, and passes over query parameters it does not know, as they do.
+    """
+
+    def get_route_handler(self) -> _Handler:
+        """FastAPI's handler behind our checks."""
+        inner = super().get_route_handler()
+        scope = scope_of(self)
+
+        async def handle(request: fastapi.Request) -> fastapi.Response:
+            await _let_in(request, scope)
+            for name, value in request.query_params.multi_items():
+                if "\0" in name or "\0" in value:
+                    raise errors.InvalidRequestError("Text may not hold the character U+0000.", param=name[:200])
+            return await inner(request)
+
+        return handle
+
+
 async def _let_in(request: fastapi.Request, scope: keys.Scope | None) -> None:
     given: parts.Parts = request.app.state.parts
     caller = await given.keys.identify(request)

@@ -65,7 +65,7 @@ async def ingest(at: context.Context, path: Path) -> float:
     )
     await at.store.put_stream(new.source_key, chunks(path), "text/csv", at.settings.max_batch_bytes)
     await batch_services.create(at.db, new)
-    supply = slice_services.Supply(at.shelf.current, at.usable_providers(), 0)
+    supply = slice_services.Supply(at.shelf.current, at.usable_providers())
     here = await slice_services.begin(at.db, batch_id, at.process_id, supply)
     assert here is not None
     began = time.perf_counter()

@@ -32,8 +32,9 @@ THREADS = 10
 LATENCY_SECONDS = 0.15
 # So many asks reach the provider between two kills: the worker is hard at work when it is struck.
 ASKS_BETWEEN = (10, 40)
-IDLE_SECONDS = 30.0
-SETTLE_SECONDS = 120.0
+IDLE_SECONDS = 120.0
+# Without any job ending for so long, the rest is stuck.
+SETTLE_SECONDS = 90.0
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -130,9 +131,7 @@ async def audit_naive(on: rig.Rig, folder: Path, jobs: int, kills: int) -> Row:
     try:
         await asyncio.to_thread(naive.submit, job_ids)
         dealt = await _kill_often(on, kills, naive.kill)
-        until = time.monotonic() + SETTLE_SECONDS
-        while len(naive.done()) < jobs and time.monotonic() < until:
-            await proxy.pause(1)
+        await _until_nothing_moves(naive, jobs)
     finally:
         naive.stop()
     bought = await _bought(on, "naive")
@@ -145,6 +144,16 @@ async def audit_naive(on: rig.Rig, folder: Path, jobs: int, kills: int) -> Row:
         stuck=sum(1 for job_id in set(job_ids) - naive.done() if bought[job_id]),
         in_doubt=0,
     )
+
+
+async def _until_nothing_moves(naive: Naive, jobs: int) -> None:
+    """Everything is done, or nothing was for SETTLE_SECONDS."""
+    done, until = len(naive.done()), time.monotonic() + SETTLE_SECONDS
+    while done < jobs and time.monotonic() < until:
+        await proxy.pause(1)
+        before, done = done, len(naive.done())
+        if done > before:
+            until = time.monotonic() + SETTLE_SECONDS
 
 
 async def audit_genqueue(on: rig.Rig, model: str, title: str, jobs: int, kills: int) -> Row:

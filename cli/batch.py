@@ -26,7 +26,7 @@ HOME = "http://127.0.0.1:8080"
 
 
 @app.command()
-def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+def run(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, TSV, JSON Lines or .xlsx.")],
     template: Annotated[str, typer.Option(help="The prompt, with {{column}} for a row's cells.")] = "",
     model: Annotated[str, typer.Option(help="The model, unless a column names it.")] = "",

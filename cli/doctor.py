@@ -2,15 +2,15 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import console, table
 
 from shared import settings
-from shared.db import engine
-from shared.services import doctor as services
-from shared.storage import bucket, objects
+
+if TYPE_CHECKING:
+    from shared.services import doctor as services
 
 
 def doctor(
@@ -26,7 +26,12 @@ def doctor(
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
-async def _examine(configured: settings.Settings) -> list[services.Finding]:
+async def _examine(configured: settings.Settings) -> "list[services.Finding]":
+    # Every `genqueue` command would wait for these.
+    from shared.db import engine  # noqa: PLC0415
+    from shared.services import doctor as services  # noqa: PLC0415
+    from shared.storage import bucket, objects  # noqa: PLC0415
+
     db = engine.Database(configured.database_url.get_secret_value(), 1, "doctor")
     store = objects.Objects(bucket.location_of(configured))
     try:
@@ -36,7 +41,7 @@ async def _examine(configured: settings.Settings) -> list[services.Finding]:
         await db.close()
 
 
-def _print(findings: list[services.Finding]) -> None:
+def _print(findings: "list[services.Finding]") -> None:
     made = table.Table("part", "", "found", "what to do")
     for finding in findings:
         mark = "[green]ok[/green]" if finding.well else "[red]ill[/red]"

@@ -2,20 +2,30 @@
 
 import typer
 
-from cli import batch, catalog, demo, doctor, providers, up
+from cli import batch, catalog, demo, doctor, exits, jobs, logs, models, outputs, providers, submissions, up
 
 app = typer.Typer(
     name="genqueue",
     help="Submit a long generation, come back later, collect it.",
+    epilog=exits.EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(up.up)
-app.command()(demo.demo)
-app.command()(doctor.doctor)
-app.add_typer(catalog.app, name="catalog")
-app.add_typer(providers.app, name="providers")
-app.add_typer(batch.app)
+app.command(rich_help_panel="Jobs")(jobs.watch)
+app.command(rich_help_panel="Jobs")(jobs.get)
+app.command("list", rich_help_panel="Jobs")(jobs.list_)
+app.command(rich_help_panel="Jobs")(jobs.cancel)
+app.command(rich_help_panel="Jobs")(jobs.rerun)
+app.command(rich_help_panel="Jobs")(outputs.download)
+app.command(rich_help_panel="Jobs")(models.models)
+app.add_typer(submissions.app, name="submit", rich_help_panel="Jobs")
+app.add_typer(batch.app, rich_help_panel="Jobs")
+app.command(rich_help_panel="Stack")(up.up)
+app.command(rich_help_panel="Stack")(demo.demo)
+app.command(rich_help_panel="Stack")(doctor.doctor)
+app.command(rich_help_panel="Stack")(logs.logs)
+app.add_typer(catalog.app, name="catalog", rich_help_panel="Stack")
+app.add_typer(providers.app, name="providers", rich_help_panel="Stack")
 
 
 @app.callback()

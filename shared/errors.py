@@ -38,6 +38,12 @@ class Code(StrEnum):
     OVERLOADED = "overloaded"
     INVALID_CATALOG = "invalid_catalog"
     UNAVAILABLE = "unavailable"
+    GENERATION_REFUSED = "generation_refused"
+    GENERATION_FAILED = "generation_failed"
+    GENERATION_IN_DOUBT = "generation_in_doubt"
+    GENERATION_CANCELLED = "generation_cancelled"
+    TIMED_OUT = "timed_out"
+    STILL_RUNNING = "still_running"
     INTERNAL = "internal"
 
 
@@ -236,3 +242,45 @@ class UnavailableError(GenqueueError):
 
     code = Code.UNAVAILABLE
     status = 503
+
+
+class GenerationRefusedError(GenqueueError):
+    """The provider refused the prompt or the input; change the request. `details` names the fault and the job."""
+
+    code = Code.GENERATION_REFUSED
+    status = 400
+
+
+class GenerationFailedError(GenqueueError):
+    """Every provider that may serve this failed; `details` names the last fault and the job."""
+
+    code = Code.GENERATION_FAILED
+    status = 502
+
+
+class GenerationInDoubtError(GenqueueError):
+    """A provider may have made and charged this, and nobody can know; look before you ask again."""
+
+    code = Code.GENERATION_IN_DOUBT
+    status = 409
+
+
+class GenerationCancelledError(GenqueueError):
+    """The job was cancelled while this request waited for it."""
+
+    code = Code.GENERATION_CANCELLED
+    status = 409
+
+
+class TimedOutError(GenqueueError):
+    """The job was not done before its deadline; `details` names it."""
+
+    code = Code.TIMED_OUT
+    status = 504
+
+
+class StillRunningError(GenqueueError):
+    """The answer can be held no longer, but the job goes on: read it at the URL in `details`."""
+
+    code = Code.STILL_RUNNING
+    status = 504

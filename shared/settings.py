@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     max_output_bytes: int = Field(2 * 1024**3, description="The largest output taken from a provider.")
     signed_url_seconds: int = Field(900, description="How long a signed download URL works.")
     output_retention_seconds: int = Field(30 * 86400, description="How long outputs are kept; 0 keeps them for ever.")
+    max_file_bytes: int = Field(512 * 1024**2, description="The largest file a caller may upload.")
+    file_retention_seconds: int = Field(30 * 86400, description="How long uploaded files are kept; 0: for ever.")
+    held_quiet_seconds: float = Field(
+        45.0,
+        description="How long an answer that waits for its job stays silent; then spaces keep its line open.",
+    )
+    held_answer_seconds: int = Field(600, description="How long an answer may wait for its job.")
     stream_downloads: bool = Field(
         default=False, description="Send output bytes through the API instead of a redirect."
     )
@@ -106,6 +113,8 @@ class Settings(BaseSettings):
     max_batch_rows: int = Field(1_000_000, description="The most rows taken in one batch.")
     failpoints: str = Field("", description="For tests: where to die, as in `sent_committed=once,claimed=0.05`.")
     failpoints_path: Path = Field(Path("/tmp"), description="For tests: remembers which failpoints have fired.")  # noqa: S108
+    metrics_port: int = Field(0, description="A port where a worker or relay answers Prometheus; 0: none.")
+    metrics_host: str = Field("127.0.0.1", description="The address of that port. It asks for no key.")
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

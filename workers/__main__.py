@@ -6,7 +6,7 @@ from celery import signals
 
 from shared import failpoints, logs, settings
 from shared.queues import names
-from workers import app, process
+from workers import app, metrics, process
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
+    metrics.serve(configured)
     process.begin(configured)
     signals.worker_ready.connect(_listen_to_hangups, weak=False)
     signals.worker_shutting_down.connect(_stop_claiming, weak=False)

@@ -9,7 +9,7 @@ from shared.catalog import shelf
 from shared.db import engine
 from shared.domain import models, receivers
 from shared.outbound import clients, downloads, posts, targets
-from shared.providers import absent, base, registry
+from shared.providers import absent, base, measured, registry
 from shared.queues import hints, live
 from shared.services import callbacks, capacity, endpoints, signing
 from shared.services import catalog as catalog_services
@@ -47,7 +47,9 @@ class Context:
     def adapter(self, provider: str, credential: int) -> base.Adapter:
         """The adapter for a provider by name, with one of its keys."""
         entry = self.shelf.current.providers.get(provider)
-        return self.registry.adapter(entry, credential) if entry else absent.AbsentAdapter()
+        if entry is None:
+            return absent.AbsentAdapter()
+        return measured.MeasuredAdapter(self.registry.adapter(entry, credential), provider)
 
     async def wake_courier(self) -> None:
         """Have the courier look for what is due; on the loop, as it is not made for threads."""

@@ -13,10 +13,11 @@ import structlog
 
 from shared import clock, logs
 from shared.db import engine
-from shared.domain import deliveries, receivers, tries
+from shared.domain import deliveries, envelopes, receivers, tries
 from shared.outbound import posts
 from shared.services import deliveries as services
 from shared.services import signing
+from shared.webhooks import openrouter
 from shared.webhooks import signing as signatures
 
 USER_AGENT = "genqueue-webhooks/1"
@@ -132,16 +133,22 @@ class Courier:
 
     async def _try(self, ready: services.Ready) -> tries.Try:
         started_at, due = clock.now(), ready.due
-        body = due.body.encode()
         if not ready.signers:
             return _tried(due.delivery, started_at, posts.Posted(None, "cannot_sign", 0.0, None))
-        headers = {
-            "user-agent": USER_AGENT,
-            **ready.headers,
-            "content-type": "application/json",
-            **signatures.headers(ready.signers, due.delivery.event_id, int(started_at.timestamp()), body),
-        }
+        body, signed = _signed(ready, int(started_at.timestamp()))
+        headers = {"user-agent": USER_AGENT, **ready.headers, "content-type": "application/json", **signed}
         return _tried(due.delivery, started_at, await self._poster.post(due.url, headers, body))
+
+
+def _signed(ready: services.Ready, timestamp: int) -> tuple[bytes, dict[str, str]]:
+    """What is sent, in the form its owner asked for, and the headers that prove where it comes from."""
+    due = ready.due
+    theirs: dict[str, str] = {}
+    body = due.body.encode()
+    if due.delivery.format is envelopes.Envelope.OPENROUTER:
+        body = openrouter.body(due.body)
+        theirs = openrouter.headers(ready.signers[0].secret, due.body, timestamp, body)
+    return body, {**theirs, **signatures.headers(ready.signers, due.delivery.event_id, timestamp, body)}
 
 
 def _tried(delivery: deliveries.Delivery, started_at: datetime, posted: posts.Posted) -> tries.Try:

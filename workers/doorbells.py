@@ -8,7 +8,7 @@ from typing import Any
 
 import kombu
 
-from shared import failpoints
+from shared import failpoints, metrics
 from shared.queues import names
 from workers import app
 
@@ -78,4 +78,5 @@ def _producer() -> Iterator[kombu.Producer]:
 def _send(
     producer: kombu.Producer, task: names.Task, queue: names.Queue, *ids: str, expires_seconds: float | None = None
 ) -> None:
+    metrics.DOORBELLS.labels(queue).inc()
     app.app.send_task(task.value, args=ids, producer=producer, queue=queue.value, retry=False, expires=expires_seconds)

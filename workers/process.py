@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from shared import clock, logs, settings
+from shared import clock, logs, metrics, settings
 from shared.services import claims, slices
 from workers import context, loop
 
@@ -78,6 +78,7 @@ class Process:
 
     async def _give_back_strays(self) -> None:
         strays = self.at.hand.strays(await claims.held(self.at.db, self.at.process_id))
+        metrics.STRAYS.inc(len(strays))
         if strays:
             _log.error("claims_dropped", jobs=sorted(strays))
             due_at = clock.now() + timedelta(seconds=self._settings.lease_seconds)

@@ -13,13 +13,14 @@ from datetime import datetime
 import asyncpg
 import structlog
 
-from shared import clock, failpoints, logs, settings
+from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
 from shared.services import claims, deliveries, due, events, slices, upkeep
 from shared.storage import bucket, objects
 from workers import doorbells
+from workers import metrics as exposition
 from workers.steps import stop
 
 TICK_SECONDS = 1.0
@@ -76,6 +77,7 @@ class Relay:
         except Exception:
             await due.not_rung(self._db, found.job_ids, clock.now())
             raise
+        metrics.RUNG_AGAIN.inc(found.rung_again)
         if found.rung_again:
             _log.warning("rung_again", jobs=found.rung_again)
         if len(found.job_ids) == RING_BATCH:
@@ -98,6 +100,7 @@ class Relay:
 
     async def _sweep(self) -> None:
         rescued = await claims.rescue(self._db)
+        metrics.RESCUED.inc(len(rescued))
         undelivered = await deliveries.rescue(self._db)
         if undelivered:
             _log.warning("rescued_deliveries", deliveries=undelivered)
@@ -178,6 +181,7 @@ def main() -> None:
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
+    exposition.serve(configured)
     asyncio.run(_run_until_told(configured))
 
 

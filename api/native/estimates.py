@@ -48,13 +48,13 @@ class Estimate(pydantic.BaseModel):
 
 
 @router.post("/v1/estimates", operation_id="estimate", responses=errors.documented(400, 401, 404, 413, 415))
-async def estimate(asked: previews.LookedAt, _caller: auth.Authenticated, given: parts.Given) -> Estimate:
+async def estimate(asked: previews.LookedAt, caller: auth.Reader, given: parts.Given) -> Estimate:
     """What the request would cost and about how long it would take. Stores nothing and costs nothing. Whatever would
     be refused on submitting is refused here with the same error.
     """
     kind, request = asked
     catalog = given.catalog
-    found = estimates.estimate(catalog, given.usable_providers(catalog), given.watch.current, kind, request)
+    found = estimates.estimate(catalog, previews.reachable(given, caller, catalog), given.watch.current, kind, request)
     return Estimate(
         kind=kind,
         price=Price(

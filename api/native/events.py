@@ -9,7 +9,7 @@ import pydantic
 from fastapi import responses
 
 from api import auth, errors, parts, routing
-from api.native import jobs
+from api.native import batches, jobs
 from shared import errors as faults
 from shared import ids
 from shared.domain import events
@@ -81,10 +81,34 @@ async def follow_job(
     last_event_id: Annotated[str | None, _LAST_EVENT_ID] = None,
 ) -> fastapi.Response:
     """The job's events as they happen, from its first or after `Last-Event-ID`, until it is over."""
-    start = await given.followers.start_of(caller.tenant_id, job_id, last_event_id)
+    return await _course(given, caller.tenant_id, job_id, last_event_id, events.JOB_ENDS)
+
+
+@router.get(
+    "/v1/batches/{batch_id}/events",
+    operation_id="follow_batch",
+    responses=_RESPONSES,
+    response_class=responses.StreamingResponse,
+)
+async def follow_batch(
+    batch_id: batches.BatchId,
+    caller: auth.Authenticated,
+    given: parts.Given,
+    last_event_id: Annotated[str | None, _LAST_EVENT_ID] = None,
+) -> fastapi.Response:
+    """The batch's events as they happen, from its first or after `Last-Event-ID`, until it is over. Its rows have no
+    events of their own here.
+    """
+    return await _course(given, caller.tenant_id, batch_id, last_event_id, events.BATCH_ENDS)
+
+
+async def _course(
+    given: parts.Parts, tenant_id: str, subject_id: str, last_event_id: str | None, ends: frozenset[events.EventType]
+) -> fastapi.Response:
+    start = await given.followers.start_of(tenant_id, subject_id, last_event_id)
     if start is None:
         return fastapi.Response(status_code=204)  # tells an EventSource not to come back
-    followed = given.followers.follow(caller.tenant_id, job_id, start, events.JOB_ENDS)
+    followed = given.followers.follow(tenant_id, subject_id, start, ends)
     return responses.StreamingResponse(stream(followed), headers=_HEADERS, media_type="text/event-stream")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import fastapi
 import pydantic
 
-from api import auth, errors, idempotency, parts, routing
+from api import accepting, auth, errors, idempotency, parts, routing
 from api.native import answers, examples, moments, submissions
 from shared import clock, ids
 from shared import errors as faults
@@ -42,6 +42,7 @@ async def _filter(
     kind: states.Kind | None = None,
     status: Annotated[list[states.JobStatus], fastapi.Query(description="May be repeated: any of these")] = [],  # noqa: B006 - FastAPI copies it
     model: Annotated[str | None, fastapi.Query(max_length=200, description="The model that was asked for")] = None,
+    provider: Annotated[str | None, fastapi.Query(max_length=200, description="The provider that served it")] = None,
     created_after: Annotated[moments.Moment | None, fastapi.Query(examples=["2026-07-25T00:00:00Z"])] = None,
     created_before: Annotated[moments.Moment | None, fastapi.Query(examples=["2026-07-26T00:00:00Z"])] = None,
 ) -> listings.JobFilter:
@@ -49,6 +50,7 @@ async def _filter(
         kind=kind,
         statuses=frozenset(status),
         model=model,
+        provider=provider,
         created_after=created_after,
         created_before=created_before,
         metadata=routing.members(request, "metadata"),
@@ -143,6 +145,7 @@ async def rerun_job(
     wish = jobs.Rerun(caller.sender, job_id, given.rules, key)
     catalog = given.catalog
     receipt = await jobs.rerun(given.db, catalog, given.usable_providers(catalog), wish, clock.now())
+    accepting.announce(given, receipt)
     return submissions.hand_over(given, receipt, response)
 
 

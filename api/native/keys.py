@@ -8,7 +8,7 @@ import pydantic
 
 from api import auth, errors, parts, routing
 from api.native import budgets as budget_answers
-from api.native import pages
+from api.native import moments, pages
 from shared import clock, ids
 from shared.domain import budgets, keys, requests, tenants
 from shared.services import budgets as budget_services
@@ -22,7 +22,7 @@ router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["keys"])
 _Name = Annotated[str, pydantic.Field(min_length=1, max_length=100, pattern=r"\S", examples=["Production"])]
 _Limit = Annotated[int | None, pydantic.Field(ge=1, le=1_000_000_000)]
 _Scopes = Annotated[frozenset[Annotated[keys.Scope, pydantic.Field(strict=False)]], pydantic.Field(min_length=1)]
-_Moment = Annotated[pydantic.AwareDatetime | None, pydantic.Field(strict=False)]
+_Moment = Annotated[moments.Moment, pydantic.Field(strict=False)] | None
 _KeyId = Annotated[str, fastapi.Path(examples=[KEY_ID])]
 
 
@@ -105,7 +105,7 @@ async def create_key(body: NewKey, caller: auth.Admin, given: parts.Given) -> Sh
         mode=body.mode,
         scopes=body.scopes,
         limits=keys.Limits(body.requests_per_minute, body.max_queued, body.max_in_flight, body.max_batch_rows),
-        expires_at=_utc(body.expires_at),
+        expires_at=body.expires_at,
     )
     return _shown(await key_services.create(given.db, new, clock.now()))
 
@@ -128,8 +128,6 @@ async def get_key(key_id: _KeyId, caller: auth.Admin, given: parts.Given) -> Key
 async def change_key(key_id: _KeyId, body: KeyChange, caller: auth.Admin, given: parts.Given) -> Key:
     """Change a key. It holds for every process within seconds."""
     values: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
-    if "expires_at" in values:
-        values["expires_at"] = _utc(body.expires_at)
     return _answer(await key_services.change(given.db, caller.within, key_id, values, clock.now()))
 
 
@@ -195,7 +193,3 @@ def _answer(key: keys.Key) -> Key:
 
 def _shown(shown: key_services.Shown) -> ShownKey:
     return ShownKey(**_fields(shown.key), secret=shown.secret)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return pages.in_utc(moment) if moment is not None else None

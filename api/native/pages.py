@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 import fastapi
@@ -68,11 +67,3 @@ def whose(caller: auth.Caller, tenant_id: str | None) -> str:
     if not caller.is_operator:
         raise errors.NotFoundError("There is no such tenant.", param="tenant_id")
     return tenant_id
-
-
-def in_utc(moment: datetime) -> datetime:
-    """The same moment in UTC. Raises ValueError for the last hours of the year 9999, in a zone west of here."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("this time is out of range") from None

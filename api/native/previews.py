@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import fastapi
 import pydantic
 
-from api import validation
-from shared.domain import requests, states
+from api import auth, parts, validation
+from shared.domain import keys, models, requests, states
 
 
 class Body(requests.Strict):
@@ -45,6 +45,12 @@ async def _looked_at(body: Body) -> tuple[states.Kind, requests.AnyRequest]:
     except pydantic.ValidationError as error:
         found = [item | {"loc": ("body", *item["loc"])} for item in error.errors()]
         raise validation.of_pydantic(found, whole) from None
+
+
+def reachable(given: parts.Parts, caller: auth.Caller, catalog: models.Catalog) -> frozenset[str]:
+    """The providers that a request of this caller may be sent to: a test key reaches sandboxes only."""
+    usable = given.usable_providers(catalog)
+    return usable & catalog.sandboxes() if caller.mode is keys.Mode.TEST else usable
 
 
 # Kind and request, checked as the submit would. Raises InvalidRequestError and its kind.

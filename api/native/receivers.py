@@ -193,7 +193,7 @@ async def change_receiver(
 )
 async def delete_receiver(receiver_id: ReceiverId, caller: auth.Authenticated, given: parts.Given) -> None:
     """Delete it, with its secrets and its deliveries. The events stay in `/v1/events`."""
-    await services.delete(given.db, caller.tenant_id, receiver_id)
+    await services.delete(given.db, caller.tenant_id, receiver_id, clock.now())
 
 
 @router.post(

@@ -38,10 +38,10 @@ class Route(pydantic.BaseModel):
 
 
 @router.post("/v1/routes/preview", operation_id="preview_route", responses=errors.documented(400, 401, 413, 415))
-async def preview_route(asked: previews.LookedAt, _caller: auth.Authenticated, given: parts.Given) -> Route:
+async def preview_route(asked: previews.LookedAt, caller: auth.Reader, given: parts.Given) -> Route:
     """Whom the request would be sent to, and why nobody else. Stores nothing and costs nothing."""
     catalog = given.catalog
-    found = estimates.preview(catalog, given.usable_providers(catalog), given.watch.current, *asked)
+    found = estimates.preview(catalog, previews.reachable(given, caller, catalog), given.watch.current, *asked)
     nearest = found.funnel.nearest
     return Route(
         candidates=[decisions.place(c.name, c.why, c.estimate_micros, c.dropped) for c in found.route.candidates],

@@ -36,9 +36,7 @@ class Rotation(domain.Strict):
     operation_id="get_receiver_secret",
     responses=errors.documented(400, 401, 404),
 )
-async def get_receiver_secret(
-    receiver_id: receivers.ReceiverId, caller: auth.Authenticated, given: parts.Given
-) -> Secret:
+async def get_receiver_secret(receiver_id: receivers.ReceiverId, caller: auth.Manager, given: parts.Given) -> Secret:
     """The secret that verifies what this receiver gets."""
     receiver = await services.get(given.db, caller.tenant_id, receiver_id)
     return _shown(await signing.reveal(given.db, given.keyring.sealer, receiver.id, caller.tenant_id, clock.now()))
@@ -58,7 +56,7 @@ async def rotate_receiver_secret(
 
 
 @router.get("/v1/webhook-secret", operation_id="get_webhook_secret", responses=errors.documented(400, 401))
-async def get_webhook_secret(caller: auth.Authenticated, given: parts.Given) -> Secret:
+async def get_webhook_secret(caller: auth.Manager, given: parts.Given) -> Secret:
     """The secret that verifies what goes to the `webhook_url` of a job."""
     sealer, tenant = given.keyring.sealer, caller.tenant_id
     return _shown(await signing.reveal(given.db, sealer, tenant, tenant, clock.now()))

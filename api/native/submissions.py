@@ -4,11 +4,9 @@ import math
 from typing import Any
 
 import fastapi
-import structlog
 
-from api import auth, errors, parts
+from api import accepting, auth, errors, parts
 from api.native import answers
-from shared import clock
 from shared.domain import requests, states
 from shared.services import acceptance
 from shared.services import idempotency as idempotency_services
@@ -38,27 +36,19 @@ async def submit(
     response: fastapi.Response,
 ) -> answers.Accepted:
     """Accept the request and fill in the response's headers."""
-    catalog = given.catalog
-    new = acceptance.NewRequest(
-        sender=caller.sender, kind=kind, request=request, rules=given.rules, once=once, snapshot=given.watch.current
-    )
-    receipt = await acceptance.accept(given.db, catalog, given.usable_providers(catalog), new, clock.now())
+    receipt = await accepting.accept(given, caller, kind, request, once)
     return hand_over(given, receipt, response)
 
 
 def hand_over(given: parts.Parts, receipt: acceptance.Receipt, response: fastapi.Response) -> answers.Accepted:
-    """The answer to an accepted request, with its headers; nudges the relay if the job is new."""
+    """The answer to an accepted request, with its headers."""
     job = receipt.job
-    structlog.contextvars.bind_contextvars(job_id=job.id)
     answer = answers.accepted(given, job)
     model = given.catalog.models.get(job.model)
     response.headers["Location"] = answer.polling_url
     response.headers["Retry-After"] = str(_first_poll_seconds(model.usual_seconds if model else 1.0))
     if receipt.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    else:
-        given.hints.give()
-        given.news.tell(job.id, job.tenant_id)
     return answer
 
 

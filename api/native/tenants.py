@@ -9,7 +9,6 @@ import pydantic
 from api import auth, errors, parts, routing
 from api.native import pages
 from shared import clock, ids
-from shared import errors as faults
 from shared.domain import requests, tenants
 from shared.services import tenants as tenant_services
 
@@ -56,7 +55,7 @@ class Tenant(pages.Listed):
 @router.post("/v1/tenants", status_code=201, operation_id="create_tenant", responses=errors.documented(400, 401, 409))
 async def create_tenant(body: NewTenant, caller: auth.Admin, given: parts.Given) -> Tenant:
     """Make a tenant (operators only); then make it a key."""
-    _must_be_operator(caller)
+    caller.must_be_operator()
     made = await tenant_services.create(given.db, body.name, body.weight, body.retention_seconds, clock.now())
     return _answer(made)
 
@@ -79,16 +78,11 @@ async def get_tenant(tenant_id: _TenantId, caller: auth.Admin, given: parts.Give
 async def change_tenant(tenant_id: _TenantId, body: TenantChange, caller: auth.Admin, given: parts.Given) -> Tenant:
     """Change a tenant (operators only)."""
     await tenant_services.get(given.db, caller.within, tenant_id)
-    _must_be_operator(caller)
+    caller.must_be_operator()
     values: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
     if "disabled" in values:
         values["disabled_at"] = clock.now() if values.pop("disabled") else None
     return _answer(await tenant_services.change(given.db, tenant_id, values, clock.now()))
-
-
-def _must_be_operator(caller: auth.Caller) -> None:
-    if not caller.is_operator:
-        raise faults.ForbiddenError("Only an operator may do that: an admin of the house's own tenant.", param="scope")
 
 
 def _answer(tenant: tenants.Tenant) -> Tenant:

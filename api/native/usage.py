@@ -7,7 +7,7 @@ import fastapi
 import pydantic
 
 from api import auth, errors, parts, routing
-from api.native import answers
+from api.native import answers, moments
 from shared import clock
 from shared import errors as faults
 from shared.domain import usage
@@ -15,6 +15,8 @@ from shared.services import usage as usage_services
 
 DEFAULT_DAYS = 30
 LONGEST_DAYS = 366
+
+_Day = Annotated[moments.Day, pydantic.Field(ge=date(2000, 1, 1), le=date(9000, 1, 1))]
 
 router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["usage"])
 
@@ -47,8 +49,8 @@ class Usage(pydantic.BaseModel):
 async def get_usage(
     caller: auth.Authenticated,
     given: parts.Given,
-    since: Annotated[date | None, fastapi.Query(description="The first UTC day; 30 days ago")] = None,
-    until: Annotated[date | None, fastapi.Query(description="The last UTC day; today")] = None,
+    since: Annotated[_Day | None, fastapi.Query(description="The first UTC day; 30 days ago")] = None,
+    until: Annotated[_Day | None, fastapi.Query(description="The last UTC day; today")] = None,
     group_by: Annotated[list[usage.Grouping], fastapi.Query(description="May be repeated")] = [usage.Grouping.DAY],  # noqa: B006 - FastAPI copies it
     key_id: Annotated[str | None, fastapi.Query(max_length=64, description="Only this key's")] = None,
 ) -> Usage:

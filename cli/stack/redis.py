@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import redis.asyncio
-
 from cli.stack import children, faults, ports, postgres
 
 OLDEST = (6, 2)
@@ -72,7 +70,9 @@ class Redis:
 
     async def ready(self) -> bool:
         """PING with our password, which another server on this port would refuse."""
-        client = redis.asyncio.from_url(self.url, socket_timeout=2)
+        import redis.asyncio as client_library  # noqa: PLC0415 - every `genqueue` command would wait for it
+
+        client = client_library.from_url(self.url, socket_timeout=2)
         try:
             return bool(await client.ping())
         finally:

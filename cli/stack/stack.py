@@ -17,6 +17,7 @@ from cli.stack import children, faults, folders, ports, processes, servers, supe
 PREFIX = "GENQUEUE_"
 NEEDED_EXTERNALLY = ("GENQUEUE_DATABASE_URL", "GENQUEUE_REDIS_URL", "GENQUEUE_S3_BUCKET")
 PORT_TRIES = 4
+API_PORT = 8080
 
 
 def _unchanged(_: str, environment: dict[str, str]) -> dict[str, str]:
@@ -38,7 +39,7 @@ class Stack:
     """
 
     data_dir: Path
-    port: int = 8080
+    port: int = API_PORT
     workers: int = 1
     flower: bool = False
     servers_only: bool = False
@@ -132,7 +133,9 @@ class Stack:
     async def _start_everything(self) -> None:
         self._supervisor.open()
         self._write_state()
-        api_port = self._ports.asked("api", self.port)
+        # Side by side, two stacks would meet at the usual port, and one's probe be answered by the other's API.
+        usual = self.port == API_PORT and not self.usual_ports
+        api_port = self._ports.choose("api", self.port) if usual else self._ports.asked("api", self.port)
         await self._start_servers()
         self._set_environment(api_port)
         self._folder.write_env(self.env)

@@ -51,5 +51,6 @@ async def _webhook(connection: engine.Connection, new: jobs.NewJob) -> dict[str,
     return {
         "webhook_url": new.webhook.url,
         "webhook_events": None if new.webhook.events is None else list(new.webhook.events),
+        "webhook_format": new.webhook.format,
         "webhook_receiver_id": await receivers.implicit(connection, new.tenant_id, new.webhook.origin, new.created_at),
     }

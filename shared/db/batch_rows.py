@@ -95,11 +95,12 @@ async def begin(
     await connection.execute(
         sa.text(
             "UPDATE batch_rows AS r SET status = 'in_progress', slice = :slice, due_at = NULL, attempt = v.attempt, "
-            "asks = v.asks, model = v.model, provider = v.provider, "
+            "asks = v.asks, model = v.model, provider = v.provider, credential = v.credential, "
             "sent_at = CASE WHEN v.asks > 1 THEN coalesce(r.sent_at, :now) ELSE :now END, "
             "started_at = coalesce(r.started_at, :now) "
             "FROM unnest(CAST(:numbers AS int[]), CAST(:attempts AS int[]), CAST(:asks AS int[]), "
-            "CAST(:models AS text[]), CAST(:providers AS text[])) AS v(number, attempt, asks, model, provider) "
+            "CAST(:models AS text[]), CAST(:providers AS text[]), CAST(:credentials AS int[])) "
+            "AS v(number, attempt, asks, model, provider, credential) "
             "WHERE r.batch_number = :batch AND r.number = v.number"
         ),
         {
@@ -111,6 +112,7 @@ async def begin(
             "asks": [ask.asks for ask in asks],
             "models": [ask.model.id for ask in asks],
             "providers": [ask.endpoint.provider for ask in asks],
+            "credentials": [ask.credential for ask in asks],
         },
     )
 
@@ -176,65 +178,6 @@ def _columns(outcomes: Sequence[slices.Outcome]) -> dict[str, list[Any]]:
     }
 
 
-async def hand_over(
-    connection: engine.Connection,
-    batch: batches.Batch,
-    slice_number: int | None,
-    jobs_by_row: Mapping[int, str],
-    now: datetime,
-) -> list[int]:
-    """Note that ordinary jobs carry these rows on; answers which of them were still in this slice's hand."""
-    changed = await connection.execute(
-        sa.text(
-            "UPDATE batch_rows AS r SET status = 'in_progress', slice = NULL, due_at = NULL, job_id = v.job_id, "
-            "started_at = coalesce(r.started_at, :now) "
-            "FROM unnest(CAST(:numbers AS int[]), CAST(:jobs AS text[])) AS v(number, job_id) "
-            "WHERE r.batch_number = :batch AND r.number = v.number AND r.job_id IS NULL "
-            "AND r.slice IS NOT DISTINCT FROM CAST(:slice AS bigint) RETURNING r.number"
-        ),
-        {
-            "batch": batch.number,
-            "slice": slice_number,
-            "now": now,
-            "numbers": list(jobs_by_row),
-            "jobs": list(jobs_by_row.values()),
-        },
-    )
-    return list(changed.scalars())
-
-
-async def released(connection: engine.Connection, batch_number: int) -> int:
-    """How many rows ordinary jobs carry on at the moment."""
-    waiting = sa.select(sa.func.count()).where(
-        _R.c.batch_number == batch_number, _R.c.job_id.is_not(None), _R.c.status == _Status.IN_PROGRESS
-    )
-    return (await connection.execute(waiting)).scalar_one()
-
-
-async def settle_released(connection: engine.Connection, batch_number: int) -> tuple[Counter[str], int]:
-    """Take over the ends of the jobs that carried rows on; how many ended how, and what they cost beyond what the
-    rows had cost before.
-    """
-    changed = await connection.execute(
-        sa.text(
-            "WITH over AS (SELECT r.number, r.cost_micros AS before_micros, j.* FROM batch_rows r "
-            "JOIN jobs j ON j.id = r.job_id WHERE r.batch_number = :batch AND r.job_id IS NOT NULL "
-            "AND r.status = 'in_progress' AND j.status IN ('completed', 'failed', 'cancelled', 'expired') "
-            "LIMIT :limit) "
-            "UPDATE batch_rows AS r SET status = over.status, finished_at = over.finished_at, "
-            "error_code = over.error_code, error_message = over.error_message, cost_micros = over.cost_micros, "
-            "model = coalesce(over.served_model, r.model), provider = coalesce(over.served_provider, r.provider), "
-            "output = (SELECT a.sources -> 0 ->> 'text' FROM attempts a WHERE a.job_id = over.id "
-            "AND a.status = 'succeeded' ORDER BY a.number DESC LIMIT 1) "
-            "FROM over WHERE r.batch_number = :batch AND r.number = over.number "
-            "RETURNING r.status, over.cost_micros - over.before_micros AS more"
-        ),
-        {"batch": batch_number, "limit": CHUNK_ROWS},
-    )
-    found = list(changed)
-    return Counter(row.status for row in found), sum(row.more for row in found)
-
-
 async def stop_waiting(
     connection: engine.Connection, batch: batches.Batch, ending: states.JobStatus, now: datetime
 ) -> tuple[Counter[str], list[batch_rows.Written]]:
@@ -261,19 +204,6 @@ async def stop_waiting(
     found = list(changed)
     written = [batch_rows.Written(row.number, _charges(batch, row)) for row in found]
     return Counter(row.before for row in found), written
-
-
-async def cancel_released(connection: engine.Connection, batch_number: int, now: datetime) -> None:
-    """Ask for the cancellation of the jobs that carry rows on. May be repeated."""
-    await connection.execute(
-        sa.text(
-            "UPDATE jobs SET cancel_requested_at = :now, due_at = least(due_at, :now), ring_at = :now, rings = 0 "
-            "WHERE cancel_requested_at IS NULL AND status IN ('queued', 'in_progress') AND id IN "
-            "(SELECT job_id FROM batch_rows WHERE batch_number = :batch AND job_id IS NOT NULL "
-            "AND status = 'in_progress')"
-        ),
-        {"batch": batch_number, "now": now},
-    )
 
 
 async def reset(

@@ -12,7 +12,7 @@ from shared.db.tables import processes as process_tables
 from shared.domain import jobs, states
 
 RING_AGAIN_SECONDS = 5.0
-LONGEST_RING_SECONDS = 300.0
+LONGEST_RING_SECONDS = 60.0
 OVERDUE_BATCH = 500
 
 _JOBS = tables.jobs
@@ -109,7 +109,7 @@ async def drop(connection: engine.Connection, owner: str, fences: Mapping[str, i
 
 async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
     """The jobs that wait for nobody's turn and are to be rung for now, with how often each was rung before. Each is
-    rung again later, until it is claimed: after 5 s, 10 s … five minutes. (New jobs: db/turns.py.)
+    rung again later, until it is claimed: after 5 s, 10 s … a minute. (New jobs: db/turns.py.)
     """
     due = (
         sa.select(_JOBS.c.id)

@@ -22,10 +22,11 @@ _WAITING = sa.and_(_D.c.status == deliveries.DeliveryStatus.PENDING, _D.c.lease_
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A receiver, and the URL to use instead of its own."""
+    """A receiver, and the URL and the form to use instead of its own."""
 
     receiver_id: str
     url: str | None = None
+    format: str | None = None
 
 
 async def insert_for(connection: engine.Connection, event: events.Event, own: Target | None) -> None:
@@ -52,6 +53,7 @@ async def insert(
             "event_id": event.id,
             "receiver_id": target.receiver_id,
             "url": target.url,
+            "format": target.format,
             "status": deliveries.DeliveryStatus.PENDING,
             "trigger": trigger,
             "created_at": event.created_at,

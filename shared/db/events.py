@@ -92,7 +92,7 @@ def _own_target(job: Mapping[str, Any], event_type: events.EventType) -> deliver
     wanted = job.get("webhook_events") or events.JOB_ENDS | events.BATCH_NEWS
     if job["webhook_receiver_id"] is None or event_type not in wanted:
         return None
-    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"])
+    return deliveries.Target(job["webhook_receiver_id"], job["webhook_url"], job["webhook_format"])
 
 
 async def note_progress(connection: engine.Connection, job_ids: list[str], now: datetime, pause_seconds: float) -> None:
@@ -155,6 +155,12 @@ async def of_subject(
         .limit(limit)
     )
     return [rows.event(row) for row in found]
+
+
+async def newest_sequence(connection: engine.Connection, subject_id: str) -> int:
+    """The sequence of a subject's newest event that is kept; 0 without any."""
+    newest = sa.select(sa.func.max(_E.c.sequence)).where(_E.c.subject_id == subject_id)
+    return (await connection.execute(newest)).scalar_one() or 0
 
 
 async def forget_before(connection: engine.Connection, moment: datetime, limit: int) -> int:

@@ -33,14 +33,15 @@ async def page(
     connection: engine.Connection,
     tenant_id: str,
     wanted: listings.JobFilter,
-    before_id: str | None,
+    after_id: str | None,
     limit: int,
 ) -> list[jobs.Job]:
-    """Up to `limit` jobs, newest first, all older than `before_id`. Ids sort by the time they were made."""
+    """Up to `limit` jobs, those after `after_id` in the order wanted. Ids sort by the time they were made."""
     conditions = [_JOBS.c.tenant_id == tenant_id, *_conditions(wanted)]
-    if before_id is not None:
-        conditions.append(_JOBS.c.id < before_id)
-    found = await connection.execute(sa.select(_JOBS).where(*conditions).order_by(_JOBS.c.id.desc()).limit(limit))
+    if after_id is not None:
+        conditions.append(_JOBS.c.id > after_id if wanted.oldest_first else _JOBS.c.id < after_id)
+    order = _JOBS.c.id.asc() if wanted.oldest_first else _JOBS.c.id.desc()
+    found = await connection.execute(sa.select(_JOBS).where(*conditions).order_by(order).limit(limit))
     return [rows.job(row) for row in found]
 
 
@@ -52,10 +53,14 @@ def _conditions(wanted: listings.JobFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(_JOBS.c.status.in_(sorted(wanted.statuses)))
     if wanted.model is not None:
         conditions.append(_JOBS.c.model == wanted.model)
+    if wanted.provider is not None:
+        conditions.append(_JOBS.c.served_provider == wanted.provider)
     if wanted.created_after is not None:
         conditions.append(_JOBS.c.created_at > wanted.created_after)
     if wanted.created_before is not None:
         conditions.append(_JOBS.c.created_at < wanted.created_before)
+    if wanted.deleted is not None:
+        conditions.append(_JOBS.c.deleted_at.is_not(None) if wanted.deleted else _JOBS.c.deleted_at.is_(None))
     if wanted.metadata:
         conditions.append(_JOBS.c.metadata.contains(dict(wanted.metadata)))
     return conditions
@@ -114,6 +119,21 @@ async def stored_request(connection: engine.Connection, tenant_id: str, job_id: 
     return StoredRequest(row.body, row.prices) if row else None
 
 
+async def prompts(
+    connection: engine.Connection, tenant_id: str, job_ids: Sequence[str], characters: int
+) -> dict[str, str]:
+    """The beginning of each job's prompt, by job id; a conversation's is its last turn."""
+    bodies = tables.requests
+    last_turn = bodies.c.body["messages"][-1]["content"].astext
+    text = sa.func.coalesce(bodies.c.body["prompt"].astext, last_turn, "")
+    found = await connection.execute(
+        sa.select(bodies.c.job_id, sa.func.left(text, characters).label("prompt"))
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id.in_(job_ids))
+    )
+    return {row.job_id: row.prompt for row in found}
+
+
 async def note_decision(connection: engine.Connection, job_id: str, decision: Mapping[str, Any]) -> None:
     """Keep a decision of the router's beside the request."""
     bodies = tables.requests
@@ -144,6 +164,19 @@ async def served_endpoint(connection: engine.Connection, tenant_id: str, job_id:
     )
     row = found.one_or_none()
     return models.endpoint_name(row[0], row[1]) if row and row[0] and row[1] else None
+
+
+async def request_bodies(
+    connection: engine.Connection, tenant_id: str, job_ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The requests of many of the tenant's jobs in one query, by job id."""
+    bodies = tables.requests
+    found = await connection.execute(
+        sa.select(bodies.c.job_id, bodies.c.body)
+        .join(_JOBS, _JOBS.c.id == bodies.c.job_id)
+        .where(_JOBS.c.tenant_id == tenant_id, _JOBS.c.id.in_(job_ids))
+    )
+    return {row.job_id: row.body for row in found}
 
 
 async def cancel_untouched(

@@ -5,7 +5,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.domain import attempts, deliveries, events, faults, jobs, outputs, receivers, signing, states, tries
+from shared.domain import (
+    attempts,
+    deliveries,
+    envelopes,
+    events,
+    faults,
+    files,
+    jobs,
+    outputs,
+    receivers,
+    signing,
+    states,
+    tries,
+)
 
 Row = sa.Row[Any] | sa.RowMapping
 
@@ -61,6 +74,7 @@ def delivery(row: Row) -> deliveries.Delivery:
     values = _picked(row, _DELIVERY_FIELDS)
     values["event_type"] = events.EventType(values["event_type"])
     values["status"] = deliveries.DeliveryStatus(values["status"])
+    values["format"] = envelopes.Envelope(values["format"]) if values["format"] else None
     values["trigger"] = tries.Trigger(values["trigger"])
     return deliveries.Delivery(**values)
 
@@ -87,6 +101,11 @@ def receiver(row: Row) -> receivers.Receiver:
 def signing_key(row: Row) -> signing.SigningKey:
     """A signing key from a row of `signing_keys`."""
     return signing.SigningKey(**_mapping(row))
+
+
+def file(row: Row) -> files.File:
+    """A file from a row of `files`."""
+    return files.File(**_mapping(row))
 
 
 def source(value: outputs.Source) -> dict[str, Any]:

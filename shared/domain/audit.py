@@ -24,6 +24,7 @@ class Action(StrEnum):
     RECEIVER_CREATED = "receiver.created"
     RECEIVER_CHANGED = "receiver.changed"
     RECEIVER_DELETED = "receiver.deleted"
+    SECRET_ROTATED = "webhook_secret.rotated"  # noqa: S105 - what was done, not a secret
     CATALOG_RELOADED = "catalog.reloaded"
 
 

@@ -73,6 +73,7 @@ class Row:
     custom_id: str | None = None
     model: str | None = None
     provider: str | None = None
+    credential: int = 0
     sent_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

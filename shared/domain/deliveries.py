@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.domain import backoff, events, receivers, tries
+from shared.domain import backoff, envelopes, events, receivers, tries
 
 JITTER = 0.2
 LONGEST_RETRY_AFTER_SECONDS = 86400.0
@@ -50,6 +50,8 @@ class Delivery:
     last_status_code: int | None
     last_error: str | None
     fence: int
+    # None: as the event itself is.
+    format: envelopes.Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True)

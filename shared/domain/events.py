@@ -41,6 +41,7 @@ SUBSCRIBABLE = frozenset(EventType) - UNASKED
 OF_JOBS = frozenset(kind for kind in EventType if kind.startswith("job."))
 # What the own URL of a batch is told.
 BATCH_NEWS = frozenset(kind for kind in EventType if kind.startswith("batch.")) - OPT_IN
+BATCH_ENDS = frozenset({EventType.BATCH_COMPLETED, EventType.BATCH_FAILED})
 JOB_ENDS = frozenset({EventType.JOB_COMPLETED, EventType.JOB_FAILED, EventType.JOB_CANCELLED, EventType.JOB_EXPIRED})
 
 

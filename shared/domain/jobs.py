@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.domain import faults, states
+from shared.domain import envelopes, faults, states
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class Webhook:
     url: str
     origin: str
     events: tuple[str, ...] | None
+    format: envelopes.Envelope = envelopes.Envelope.STANDARD
 
 
 @dataclass(frozen=True, slots=True)

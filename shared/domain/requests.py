@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 import jsonschema
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.domain import events, faults, states
+from shared.domain import envelopes, events, faults, states
 
 PROMPT_CHARACTERS = 32_000
 
@@ -78,6 +78,9 @@ class Request(Strict):
         list[Annotated[events.EventType, Field(strict=False)]] | None,
         Field(min_length=1, max_length=20, description="Which of them; unset: the ends (completed, failed, …)"),
     ] = None
+    webhook_format: Annotated[
+        envelopes.Envelope, Field(strict=False, description="Whose envelope and signature its events come in")
+    ] = envelopes.Envelope.STANDARD
 
     @model_validator(mode="after")
     def _webhook_is_whole(self) -> Self:

@@ -10,7 +10,9 @@ from shared.domain import (
     backoff,
     batch_rows,
     batches,
+    capacity,
     doubts,
+    endpoints,
     faults,
     models,
     outputs,
@@ -26,6 +28,18 @@ ASKS_PER_KEY = 5
 USUAL_CONCURRENCY = 64
 # Pictures and films are released as ordinary jobs, so many at a time.
 RELEASED_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What rows may be asked for now: the catalog, the providers with keys, what is known of endpoints, and how many
+    rows are wanted.
+    """
+
+    catalog: models.Catalog
+    usable: frozenset[str]
+    snapshot: endpoints.Snapshot = endpoints.NOTHING_KNOWN
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class Ask:
     model: models.Model
     number: int
     asks: int
+    credential: int = 0
 
     def attempt(self, batch: batches.Batch, sent_at: datetime) -> attempts.Attempt:
         """The attempt as it is written down. Its reference never changes, however often it is asked."""
@@ -57,7 +72,7 @@ class Ask:
             model=self.model.id,
             provider=self.endpoint.provider,
             upstream_model=self.endpoint.upstream_model,
-            credential=0,
+            credential=self.credential,
             status=states.AttemptStatus.SENT,
             reference=f"{job_id}.{self.number}",
             created_at=sent_at,
@@ -98,22 +113,26 @@ class HandOver:
     estimate_micros: int = 0
 
 
-def plan(
-    batch: batches.Batch, order: Order, catalog: models.Catalog, usable: frozenset[str], now: datetime
-) -> Ask | Outcome | HandOver:
+def plan(batch: batches.Batch, order: Order, supply: Supply, now: datetime) -> Ask | Outcome | HandOver:
     """What to do with a row that was just claimed."""
     row = order.row
     if order.kind is not states.Kind.TEXT:
-        estimate = routing.decide(order.request, catalog, usable).dearest_micros()
+        usable = batches.reach(supply.catalog, supply.usable, is_test=batch.is_test)
+        estimate = routing.decide(order.request, supply.catalog, usable).dearest_micros()
         return HandOver(order, states.Step.SUBMIT, now, estimate_micros=estimate)
     if row.sent_at is not None:
-        return _settle(batch, order, catalog, now)
-    step = _next(order, row.history, catalog, usable, now)
+        return _settle(batch, order, supply.catalog, now)
+    step = _next(batch, order, row.history, supply, now)
     if isinstance(step, planning.GiveUp):
         return _failed(row, step.fault, now)
     if step.at > now:
         return Outcome(row.number, batch_rows.RowStatus.IN_PROGRESS, due_at=step.at)
-    return Ask(order, step.candidate.endpoint, step.candidate.model, row.attempt + 1, 1)
+    if not step.candidate.credentials:
+        # Every key is held back for a while.
+        pause = timedelta(seconds=capacity.LONGEST_WAIT_SECONDS)
+        return Outcome(row.number, batch_rows.RowStatus.IN_PROGRESS, due_at=now + pause)
+    chosen = step.candidate
+    return Ask(order, chosen.endpoint, chosen.model, row.attempt + 1, 1, chosen.credentials[0])
 
 
 def _settle(batch: batches.Batch, order: Order, catalog: models.Catalog, now: datetime) -> Ask | HandOver:
@@ -123,7 +142,7 @@ def _settle(batch: batches.Batch, order: Order, catalog: models.Catalog, now: da
     offers = [offer for offer in model.endpoints if offer.provider == row.provider] if model else []
     if model is not None and offers:
         keyed = catalog.providers[offers[0].provider].doubt is models.Doubt.KEYED
-        again = Ask(order, offers[0], model, row.attempt, row.asks + 1)
+        again = Ask(order, offers[0], model, row.attempt, row.asks + 1, row.credential)
         if keyed and row.asks < ASKS_PER_KEY:
             return again
         open_attempt = replace(again.attempt(batch, row.sent_at or now), ask_count=row.asks)
@@ -173,12 +192,16 @@ def ended(
     )
 
 
-def after_failure(
-    ask: Ask, over: attempts.Attempt, catalog: models.Catalog, usable: frozenset[str], now: datetime
-) -> Outcome:
+def unsent(ask: Ask, attempt: attempts.Attempt, now: datetime) -> Outcome:
+    """We stood still too long, and nothing left. It is no failure of the provider, so it has no fault."""
+    over = replace(attempt, status=states.AttemptStatus.NOT_SENT, finished_at=now)
+    return Outcome(ask.order.row.number, batch_rows.RowStatus.IN_PROGRESS, due_at=now, ended=over)
+
+
+def after_failure(batch: batches.Batch, ask: Ask, over: attempts.Attempt, supply: Supply, now: datetime) -> Outcome:
     """What becomes of a row whose attempt came to nothing: its next ask, or its end."""
     row = ask.order.row
-    step = _next(ask.order, (*row.history, over), catalog, usable, now)
+    step = _next(batch, ask.order, (*row.history, over), supply, now)
     if isinstance(step, planning.GiveUp):
         return replace(_failed(row, step.fault, now), ended=over, cost_micros=over.cost_micros)
     status = batch_rows.RowStatus.IN_PROGRESS
@@ -196,13 +219,16 @@ def after_silence(ask: Ask, attempt: attempts.Attempt, catalog: models.Catalog, 
 
 
 def _next(
-    order: Order,
-    history: Sequence[attempts.Attempt],
-    catalog: models.Catalog,
-    usable: frozenset[str],
-    now: datetime,
+    batch: batches.Batch, order: Order, history: Sequence[attempts.Attempt], supply: Supply, now: datetime
 ) -> planning.Ask | planning.GiveUp:
-    route = routing.decide(order.request, catalog, usable)
+    route = routing.decide(
+        order.request,
+        supply.catalog,
+        batches.reach(supply.catalog, supply.usable, is_test=batch.is_test),
+        snapshot=supply.snapshot,
+        seed=batches.row_id(batch.id, order.row.generation, order.row.number),
+        asked=[attempt.endpoint for attempt in history],
+    )
     wishes = planning.Wishes(doubts.on_doubt(order.kind, order.request), frozenset(order.request.fallback_on))
     return planning.next_ask(route, history, wishes, now)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared import errors, ids
+from shared import errors, ids, metrics
 from shared.db import acceptance, budgets, engine, ledger
 from shared.db import jobs as job_rows
 from shared.domain import (
@@ -100,7 +100,9 @@ async def accept(
         before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
         if before is not None:
             return await _replay(connection, new, before)
-        return Receipt(await insert(connection, new.sender, job, now), replayed=False)
+        receipt = Receipt(await insert(connection, new.sender, job, now), replayed=False)
+    metrics.JOBS_ACCEPTED.labels(job.kind).inc()
+    return receipt
 
 
 async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob, now: datetime) -> jobs.Job:
@@ -216,7 +218,9 @@ def prices_of(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str
 
 def _webhook(request: requests.AnyRequest) -> jobs.Webhook | None:
     url, named = request.webhook_url, request.webhook_events
-    return None if url is None else jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None)
+    if url is None:
+        return None
+    return jobs.Webhook(url, downloads.origin(url), tuple(named) if named else None, request.webhook_format)
 
 
 async def _replay(connection: engine.Connection, new: NewRequest, job_id: str) -> Receipt:

@@ -12,6 +12,7 @@ from shared.db import jobs as job_rows
 from shared.domain import attempts as domain_attempts
 from shared.domain import capacity, decisions, faults, jobs, outputs, routing, states
 from shared.domain import events as domain_events
+from shared.services import metrics
 
 Attempt = domain_attempts.Attempt
 
@@ -87,7 +88,10 @@ async def mark_sent(db: engine.Database, job: jobs.Job, attempt: Attempt, now: d
             )
         else:
             await claims.write(connection, job, fence=job.fence)
-        return await attempts.change(connection, attempt.id, states.AttemptStatus.SENT, sent_at=now, ask_count=1)
+        sent = await attempts.change(connection, attempt.id, states.AttemptStatus.SENT, sent_at=now, ask_count=1)
+    if job.status is states.JobStatus.QUEUED:
+        metrics.job_started(job, now)
+    return sent
 
 
 async def mark_asked_again(db: engine.Database, job: jobs.Job, attempt: Attempt) -> Attempt:
@@ -180,6 +184,7 @@ async def ended_badly(
     async with db.transaction() as connection:
         await attempts.change(connection, attempt.id, status, **values)
         await claims.release(connection, job, states.Step.SUBMIT, now)
+    metrics.attempt_paid(attempt, cost_micros)
 
 
 async def collect_again(db: engine.Database, job: jobs.Job, attempt: Attempt, due_at: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared import clock
 from shared.db import capacity as capacity_rows
 from shared.db import engine
-from shared.domain import attempts, capacity, states
+from shared.domain import attempts, capacity
 from shared.queues import capacity as places
 
 # Every key may be cold once; more than that, and Redis forgets as fast as it is told.
@@ -72,12 +72,3 @@ class Capacity:
         async with self._db.transaction() as connection:
             facts = await capacity_rows.facts(connection, demand, credential, clock.now())
         await self._places.tell(demand, credential, facts)
-
-
-def is_over(attempt_status: states.AttemptStatus) -> bool:
-    """Whether an attempt in this status keeps no place any more."""
-    return attempt_status not in {
-        states.AttemptStatus.INTENDED,
-        states.AttemptStatus.SENT,
-        states.AttemptStatus.ACCEPTED,
-    }

@@ -9,7 +9,7 @@ from shared.db import outputs as output_rows
 from shared.domain import attempts as domain_attempts
 from shared.domain import events as domain_events
 from shared.domain import jobs, outputs, states
-from shared.services import reservations
+from shared.services import metrics, reservations
 
 _EVENTS = {
     states.JobStatus.FAILED: domain_events.EventType.JOB_FAILED,
@@ -47,7 +47,10 @@ async def complete(
         await output_rows.insert_all(connection, stored)
         await reservations.settle(connection, job, history, now)
         await events.append(connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
-        return ended
+    metrics.job_ended(ended)
+    metrics.outputs_stored(job.kind, stored)
+    metrics.attempt_paid(attempt, cost_micros)
+    return ended
 
 
 async def end(
@@ -77,7 +80,8 @@ async def end(
         )
         await reservations.settle(connection, job, history, now)
         await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, {})
-        return ended
+    metrics.job_ended(ended)
+    return ended
 
 
 async def _end(

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from shared import clock, logs
+from shared.db import audit as audit_rows
 from shared.db import endpoints as rows
 from shared.db import engine
-from shared.domain import capacity, endpoints, faults
+from shared.domain import audit, capacity, endpoints, faults, tenants
 
 REFRESH_SECONDS = 3.0
 # A key that was rejected is tried again after this long, unless it is changed before; an empty purse may be filled.
@@ -113,6 +114,7 @@ async def wish_reload(db: engine.Database, now: datetime) -> None:
     """Ask every process to read the catalog again, and trust all keys once more. Commits. May be repeated."""
     async with db.transaction() as connection:
         await rows.wish_reload(connection, now)
+        await audit_rows.append(connection, tenants.HOUSE_ID, audit.Action.CATALOG_RELOADED, tenants.HOUSE_ID, now)
         released = await rows.release_keys(connection)
         await rows.forget_past(connection, now)
     _log.info("catalog_reload_wished", keys_trusted_again=released)

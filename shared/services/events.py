@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared import errors, ids
+from shared.db import batches as batch_rows
 from shared.db import engine
 from shared.db import events as rows
 from shared.db import jobs as job_rows
-from shared.domain import events, states
+from shared.domain import batches, events, states
 
 PAGE = 200
 # However many follow, so many of them read at a time: the pool is for the other requests.
 READERS = 3
 # A comment goes out at least so often, which keeps proxies from cutting the line.
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 10.0
 # How long an announcement may be trusted to come to a held feed.
 RECHECK_SECONDS = 5.0
 
@@ -69,24 +70,22 @@ class Follower:
         shown = tuple(found[:limit])
         return events.EventPage(shown, len(found) > limit, shown[-1].id if shown else cursor)
 
-    async def start_of(self, tenant_id: str, job_id: str, last_event_id: str | None) -> int | None:
-        """After which sequence to go on with a job's events; None when it is over and everything was read. Raises
-        NotFoundError. An unknown last event begins at the start: rather twice than never.
+    async def start_of(self, tenant_id: str, subject_id: str, last_event_id: str | None) -> int | None:
+        """After which sequence to go on with the events of a job or batch; None when it is over and everything was
+        read. Raises NotFoundError. An unknown last event begins at the start: rather twice than never.
         """
         async with self._db.transaction() as connection:
-            known = ids.is_valid(ids.Prefix.JOB, job_id)
-            job = await job_rows.get(connection, tenant_id, job_id) if known else None
-            if job is None:
-                raise errors.NotFoundError
+            over = await _is_over(connection, tenant_id, subject_id)
+            newest = await rows.newest_sequence(connection, subject_id)
             last = await rows.get(connection, tenant_id, last_event_id) if last_event_id else None
-        after = last.sequence if last is not None and last.subject_id == job_id else 0
-        return None if job.status in states.TERMINAL and after >= job.sequence else after
+        after = last.sequence if last is not None and last.subject_id == subject_id else 0
+        return None if over and after >= newest else after
 
     async def follow(
         self, tenant_id: str, subject_id: str, after_sequence: int, ends: frozenset[events.EventType]
     ) -> AsyncIterator[events.Event | None]:
-        """A subject's events as they happen, None when there was none for a while, until one of `ends` or the end of
-        the process. Holds no database session between.
+        """A subject's events as they happen, None when there was none for a while, until one of `ends` is the newest
+        (a batch may go on after one) or the end of the process. Holds no database session between.
         """
         with self._announcements.listening(subject_id) as ear:
             while not self._stopping.is_set():
@@ -95,9 +94,11 @@ class Follower:
                 for event in found:
                     yield event
                     after_sequence = event.sequence
-                    if event.type in ends:
-                        return
-                if len(found) < PAGE and not await self._hears(ear, HEARTBEAT_SECONDS):
+                if len(found) == PAGE:
+                    continue
+                if found and found[-1].type in ends:
+                    return
+                if not await self._hears(ear, HEARTBEAT_SECONDS):
                     yield None
 
     async def _hears(self, ear: Ear, seconds: float) -> bool:
@@ -110,6 +111,18 @@ class Follower:
         finally:
             listening.cancel()
             stop.cancel()
+
+
+async def _is_over(connection: engine.Connection, tenant_id: str, subject_id: str) -> bool:
+    if ids.is_valid(ids.Prefix.JOB, subject_id):
+        job = await job_rows.get(connection, tenant_id, subject_id)
+        if job is not None:
+            return job.status in states.TERMINAL
+    if ids.is_valid(ids.Prefix.BATCH, subject_id):
+        batch = await batch_rows.get(connection, tenant_id, subject_id)
+        if batch is not None:
+            return batch.status in batches.OVER
+    raise errors.NotFoundError
 
 
 async def forget_old(db: engine.Database, now: datetime, retention_seconds: int, limit: int) -> int:

@@ -1,5 +1,6 @@
 """What a caller may do with a job: see it, list, cancel, run again, delete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,11 @@ from shared.db import events as event_rows
 from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance, batch_rows, idempotency, reservations
+from shared.services import acceptance, batch_rows, idempotency, metrics, reservations
 from shared.storage import objects, troubles
+
+# A job has a handful; only one that asked to be told of progress has more.
+SHOWN_EVENTS = 200
 
 _log = logs.get(__name__)
 
@@ -55,16 +59,36 @@ async def get(
     return replace(view, route=tuple(decisions.read(each) for each in stored))
 
 
+async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:
+    """What happened to the job, in order; nothing for what the tenant does not have."""
+    async with db.transaction() as connection:
+        return await event_rows.of_subject(connection, tenant_id, job_id, 0, SHOWN_EVENTS)
+
+
+async def prompts(db: engine.Database, tenant_id: str, job_ids: Sequence[str], characters: int) -> dict[str, str]:
+    """The beginning of the prompt of each of the tenant's jobs, by job id."""
+    async with db.transaction() as connection:
+        return await job_rows.prompts(connection, tenant_id, job_ids, characters)
+
+
 async def list_page(
-    db: engine.Database, tenant_id: str, wanted: listings.JobFilter, cursor: str | None, limit: int
+    db: engine.Database,
+    tenant_id: str,
+    wanted: listings.JobFilter,
+    cursor: str | None,
+    limit: int,
+    *,
+    with_requests: bool = False,
 ) -> listings.JobPage:
-    """One page of the tenant's jobs, newest first. Jobs made meanwhile never shift a page."""
+    """One page of the tenant's jobs, newest first unless wanted otherwise. Jobs made meanwhile never shift a page."""
     async with db.transaction() as connection:
         # One more than asked for tells whether there is another page.
         found = await job_rows.page(connection, tenant_id, wanted, cursor, limit + 1)
         shown = found[:limit]
-        made = await output_rows.of_jobs(connection, tenant_id, [job.id for job in shown])
-    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ()))) for job in shown)
+        shown_ids = [job.id for job in shown]
+        made = await output_rows.of_jobs(connection, tenant_id, shown_ids)
+        asked = await job_rows.request_bodies(connection, tenant_id, shown_ids) if with_requests else {}
+    listed = tuple(listings.Listed(job, tuple(made.get(job.id, ())), asked.get(job.id)) for job in shown)
     return listings.JobPage(listed, shown[-1].id if len(found) > limit else None)
 
 
@@ -80,7 +104,10 @@ async def request_cancel(db: engine.Database, tenant_id: str, job_id: str, now: 
             if job.cancel_requested_at is None:
                 await audit_rows.append(connection, tenant_id, audit.Action.JOB_CANCELLED, job_id, now)
             job = await _cancel(connection, job, now)
-        return await _view(connection, job)
+        view = await _view(connection, job)
+    if job.finished_at == now:
+        metrics.job_ended(job)
+    return view
 
 
 async def rerun(

@@ -1,5 +1,6 @@
 """Finding an output that may be downloaded."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared import errors, ids
@@ -8,6 +9,7 @@ from shared.db import jobs as job_rows
 from shared.db import outputs as output_rows
 from shared.db import upkeep as upkeep_rows
 from shared.domain import jobs, outputs, states
+from shared.storage import objects, troubles
 
 # A job with `store: false` is forgotten once collected; a broken download may be tried again for so long.
 COLLECTED = timedelta(minutes=15)
@@ -34,6 +36,23 @@ async def find(
     if output.deleted_at is not None or (output.expires_at is not None and output.expires_at <= now):
         raise errors.GoneError
     return output
+
+
+async def read_text(store: objects.Objects, made: Sequence[outputs.Output]) -> str:
+    """The first main output as text. Raises GoneError when it was deleted, and what the storage raises."""
+    output = next((o for o in made if o.variant is outputs.Variant.MAIN), None)
+    if output is None or output.deleted_at is not None:
+        raise errors.GoneError
+    return (await read(store, output)).decode()
+
+
+async def read(store: objects.Objects, output: outputs.Output) -> bytes:
+    """The bytes of an output, whole. For texts and pictures; a video may not fit in memory."""
+    try:
+        download = await store.open(output.key)
+        return b"".join([chunk async for chunk in download.chunks])
+    except troubles.ObjectMissingError:
+        raise errors.GoneError from None
 
 
 def _must_have_outputs(job: jobs.Job) -> None:

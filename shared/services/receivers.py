@@ -8,14 +8,15 @@ from typing import Any
 import orjson
 
 from shared import errors, ids
+from shared.db import audit as audit_rows
 from shared.db import deliveries as delivery_rows
 from shared.db import deliveries_log as log
 from shared.db import engine, events
 from shared.db import receivers as rows
 from shared.db import signing as signing_rows
 from shared.db import tries as try_rows
+from shared.domain import audit, receivers, tries
 from shared.domain import events as domain_events
-from shared.domain import receivers, tries
 from shared.outbound import targets
 from shared.services import signing
 from shared.webhooks import verification
@@ -63,6 +64,7 @@ async def create(
         values = _values(keyring, wish) | {"tenant_id": tenant_id, "created_at": now}
         made = await rows.insert(connection, values | _switch(enabled=wish.enabled, now=now))
         await signing.signers(connection, keyring, {made.id: tenant_id}, now)
+        await audit_rows.append(connection, tenant_id, audit.Action.RECEIVER_CREATED, made.id, now)
         return made
 
 
@@ -127,17 +129,20 @@ async def change(
         if "headers" not in wishes:
             values = {name: value for name, value in values.items() if "header" not in name}
         changed = await rows.change(connection, receiver_id, **values)
+        data = {"fields": sorted(wishes)}
+        await audit_rows.append(connection, tenant_id, audit.Action.RECEIVER_CHANGED, receiver_id, now, data)
         if switched and not enabled:
             await delivery_rows.drop_pending(connection, receiver_id, now)
         return changed
 
 
-async def delete(db: engine.Database, tenant_id: str, receiver_id: str) -> None:
+async def delete(db: engine.Database, tenant_id: str, receiver_id: str, now: datetime) -> None:
     """Delete the receiver with its secrets and its part of the log. Commits. Raises NotFoundError."""
     async with db.transaction() as connection:
         await _find(connection, tenant_id, receiver_id, for_update=True)
         await signing_rows.delete(connection, receiver_id)
         await rows.delete(connection, receiver_id)
+        await audit_rows.append(connection, tenant_id, audit.Action.RECEIVER_DELETED, receiver_id, now)
 
 
 async def test(db: engine.Database, tenant_id: str, receiver_id: str, now: datetime) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from shared import ids
 from shared.db import acceptance, engine
 from shared.db import attempts as attempt_rows
-from shared.db import batch_rows as row_rows
 from shared.db import jobs as job_rows
+from shared.db import releases as release_rows
 from shared.domain import batches, doubts, jobs, models, requests, slices
 from shared.services import acceptance as acceptance_services
 
@@ -26,7 +26,7 @@ async def release(
     job, when it ends, is charged for all attempts, also those that were made as a row.
     """
     named = {item.order.row.number: _job_id(batch, item) for item in handed}
-    ours = set(await row_rows.hand_over(connection, batch, slice_number, named, now))
+    ours = set(await release_rows.hand_over(connection, batch, slice_number, named, now))
     for item in handed:
         if item.order.row.number in ours:
             await _insert(connection, item, _new_job(batch, item, catalog, now), now)

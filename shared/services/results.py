@@ -12,7 +12,7 @@ import orjson
 from shared import errors
 from shared.db import engine
 from shared.db import results as result_rows
-from shared.domain import batch_rows, batches
+from shared.domain import batch_rows, batches, openai_lines, openai_results
 from shared.services import parquet
 
 FIRST_PAGE_ROWS = 500
@@ -28,12 +28,14 @@ class Form(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    OPENAI = "openai.jsonl"
 
 
 MEDIA_TYPES = {
     Form.CSV: "text/csv; charset=utf-8",
     Form.JSONL: "application/jsonl",
     Form.PARQUET: "application/vnd.apache.parquet",
+    Form.OPENAI: "application/jsonl",
 }
 OWN_COLUMNS = ("status", "output", "output_url", "error", "model", "cost_usd")
 ERROR_COLUMNS = ("_line", "_error_column", "_error_code", "_error")
@@ -53,11 +55,25 @@ class Wanted:
 
 
 def files_of(batch: batches.Batch) -> list[Wanted]:
-    """What is written to the bucket when a batch closes."""
+    """What is written to the bucket when a batch closes; nothing if it was cancelled before its file was read."""
+    if batch.layout is None:
+        return []
     made = [Wanted(Form.CSV), Wanted(Form.JSONL)]
     bad = batch.counts.invalid + batch.counts.failed
     faulty = (batch_rows.RowStatus.INVALID, batch_rows.RowStatus.FAILED)
-    return [*made, Wanted(Form.CSV, faulty, errors=True)] if bad else made
+    if bad:
+        made.append(Wanted(Form.CSV, faulty, errors=True))
+    return made + _openai_files(batch)
+
+
+def _openai_files(batch: batches.Batch) -> list[Wanted]:
+    """For a file of OpenAI's lines, the answers as OpenAI gives them back: the good ones, and all others."""
+    if batch.layout is None or not openai_lines.are_lines(batch.layout):
+        return []
+    counts = batch.counts
+    good = [Wanted(Form.OPENAI, openai_results.GOOD)] if counts.completed else []
+    others = [Wanted(Form.OPENAI, openai_results.OTHERS, errors=True)] if counts.total > counts.completed else []
+    return good + others
 
 
 def name_of(wanted: Wanted) -> str:
@@ -73,7 +89,7 @@ async def stream(db: engine.Database, batch: batches.Batch, wanted: Wanted, base
         raise errors.ConflictError("The batch's file has not been read; there are no rows yet.")
     async with db.transaction() as connection:
         last = await result_rows.last_number(connection, batch)
-    pages = {Form.CSV: _csv, Form.JSONL: _jsonl, Form.PARQUET: _parquet}[wanted.form]
+    pages = {Form.CSV: _csv, Form.JSONL: _jsonl, Form.PARQUET: _parquet, Form.OPENAI: _openai}[wanted.form]
     async for chunk in pages(db, batch, wanted, base_url, last):
         yield chunk
 
@@ -144,6 +160,14 @@ async def _jsonl(
     async for rows in _rows(db, batch, wanted, last):
         lines = (orjson.dumps(as_json(batch, row, base_url), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
         yield b"".join(lines)
+
+
+async def _openai(
+    db: engine.Database, batch: batches.Batch, wanted: Wanted, base_url: str, last: int
+) -> AsyncIterator[bytes]:
+    async for rows in _rows(db, batch, wanted, last):
+        lines = (openai_results.line(batch, row, _output_url(row, base_url)) for row in rows)
+        yield b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
 
 
 async def _parquet(

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from shared import ids, logs
+from shared.db import audit as audit_rows
 from shared.db import engine
 from shared.db import signing as rows
+from shared.domain import audit
 from shared.domain import signing as domain
 from shared.webhooks import sealing, signing
 
@@ -70,6 +72,8 @@ async def rotate(
     """A new secret at once; the old one signs beside it for `overlap_seconds` more. Commits."""
     async with db.transaction() as connection:
         await rows.retire(connection, owner_id, now + timedelta(seconds=overlap_seconds), now)
+        data = {"overlap_seconds": overlap_seconds}
+        await audit_rows.append(connection, tenant_id, audit.Action.SECRET_ROTATED, owner_id, now, data)
         known = await _keys(connection, sealer, {owner_id: tenant_id}, now)
     return _revealed(sealer, known[owner_id])
 

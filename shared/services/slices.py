@@ -9,6 +9,7 @@ from shared import failpoints
 from shared.db import batch_rows as row_rows
 from shared.db import batches as batch_tables
 from shared.db import engine
+from shared.db import releases as release_rows
 from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, faults, models, recipes, slices, states
 from shared.services import releases, reservations
@@ -30,15 +31,7 @@ class Slice:
     checker: batch_rows.Checker | None
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What rows may be asked for now: the catalog, the providers with keys, and how many rows are wanted."""
-
-    catalog: models.Catalog
-    usable: frozenset[str]
-    room: int
-
-
+Supply = slices.Supply
 Result = slices.Outcome | slices.HandOver
 
 
@@ -107,7 +100,7 @@ async def tend(db: engine.Database, batch_id: str, now: datetime) -> batches.Bat
 
 
 async def _tend(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
-    ended, cost = await row_rows.settle_released(connection, batch.number)
+    ended, cost = await release_rows.settle_released(connection, batch.number)
     deltas = Counter(ended)
     deltas["in_progress"] -= ended.total()
     written: list[batch_rows.Written] = []
@@ -115,7 +108,7 @@ async def _tend(connection: engine.Connection, batch: batches.Batch, now: dateti
     if stopping is not None:
         # Failed rows that a new generation has not come to stay as they are.
         await batch_tables.note(connection, batch.number, reset_cursor=None)
-        await row_rows.cancel_released(connection, batch.number, now)
+        await release_rows.cancel_released(connection, batch.number, now)
         stopped, written = await row_rows.stop_waiting(connection, batch, stopping, now)
         deltas.subtract(stopped)
         deltas[stopping] += stopped.total()
@@ -203,7 +196,7 @@ async def _write_back(
 async def _room(connection: engine.Connection, batch: batches.Batch, supply: Supply) -> int:
     """How many more rows may be in the air: the batch's own limit, and the tenant's share of the model's."""
     own, of_model, tenants = await slice_rows.in_the_air(connection, batch)
-    out = await row_rows.released(connection, batch.number)
+    out = await release_rows.released(connection, batch.number)
     shared = _limit_of_model(batch, supply.catalog, supply.usable)
     limit = min(batch.wishes.max_concurrency or shared, max(shared // max(tenants, 1), 1))
     return min(supply.room, limit - own - out, shared - of_model - out)
@@ -250,8 +243,7 @@ def _plan(batch: batches.Batch, here: Slice, row: batch_rows.Row, supply: Supply
         # It was right when it was read: the catalog has changed since.
         fault = faults.Fault(faults.FaultKind.INVALID_INPUT, error.fault.message)
         return slices.Outcome(row.number, batch_rows.RowStatus.FAILED, finished_at=now, fault=fault)
-    usable = batches.reach(supply.catalog, supply.usable, is_test=batch.is_test)
-    return slices.plan(batch, slices.Order(row, kind, request), supply.catalog, usable, now)
+    return slices.plan(batch, slices.Order(row, kind, request), supply, now)
 
 
 async def waits_until(db: engine.Database, batch: batches.Batch) -> datetime | None:

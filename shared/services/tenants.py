@@ -43,6 +43,8 @@ async def change(db: engine.Database, tenant_id: str, values: Mapping[str, Any],
     """Write these columns (name, weight, retention_seconds, disabled_at). Commits; all processes know within
     seconds. May be repeated. Raises NotFoundError.
     """
+    if not values:
+        return await get(db, None, tenant_id)
     told = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
     async with db.transaction() as connection:
         tenant = await tenant_rows.change(connection, tenant_id, **values) if _could_be(tenant_id) else None

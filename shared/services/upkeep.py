@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from shared import logs
 from shared.db import engine
 from shared.db import upkeep as rows
-from shared.services import idempotency, ledger
+from shared.services import files, idempotency, ledger
 from shared.storage import objects, troubles
 
 BATCH = 500
@@ -28,11 +28,12 @@ class Done:
     forgotten_jobs: int
     released_holds: int
     dropped_keys: int
+    erased_files: int
 
     @property
     def is_full(self) -> bool:
         """Whether there is likely more to do at once."""
-        return max(self.expired_jobs, self.erased_objects, self.forgotten_jobs) >= BATCH
+        return max(self.expired_jobs, self.erased_objects, self.forgotten_jobs, self.erased_files) >= BATCH
 
 
 async def run(db: engine.Database, store: objects.Objects, now: datetime) -> Done:
@@ -45,7 +46,8 @@ async def run(db: engine.Database, store: objects.Objects, now: datetime) -> Don
     released = await ledger.release_forgotten(db, now)
     if released:
         _log.error("holds_were_forgotten", jobs=released)
-    return Done(expired, erased, forgotten, released, await idempotency.sweep(db, now))
+    dropped = await idempotency.sweep(db, now)
+    return Done(expired, erased, forgotten, released, dropped, await files.erase_expired(db, store, now, BATCH))
 
 
 async def expire(db: engine.Database, now: datetime) -> int:

@@ -48,6 +48,31 @@ async def until_changed(
             listening.cancel()
 
 
+async def until_over(
+    db: engine.Database,
+    changes: Changes,
+    tenant_id: str,
+    job_id: str,
+    seconds: float,
+    stopping: asyncio.Event,
+) -> bool:
+    """True as soon as the job is over; False when `seconds` have passed or `stopping` is set.
+    Holds no database session in between. Raises NotFoundError.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        remaining = deadline - asyncio.get_running_loop().time()
+        listening = asyncio.create_task(changes.wait(job_id, max(min(remaining, RECHECK_SECONDS), 0.0)))
+        try:
+            job = await _read(db, tenant_id, job_id)
+            if job.status in states.TERMINAL:
+                return True
+            if remaining <= 0 or await _stops(listening, stopping):
+                return False
+        finally:
+            listening.cancel()
+
+
 async def _read(db: engine.Database, tenant_id: str, job_id: str) -> jobs.Job:
     async with db.transaction() as connection:
         known = ids.is_valid(ids.Prefix.JOB, job_id)

@@ -25,6 +25,7 @@ class Signer:
     """Signs with one secret and one private key. Raises ValueError for texts that are none."""
 
     def __init__(self, secret: str, private_key: str) -> None:
+        self.secret = secret
         self._secret = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         seed = base64.b64decode(private_key.removeprefix("whsk_"), validate=True)[:32]
         self._private_key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)

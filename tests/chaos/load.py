@@ -8,7 +8,7 @@ from typing import Any
 Json = dict[str, Any]
 
 HEALTHY: Sequence[tuple[str, str, int]] = (
-    ("text", "sandbox/text-instant", 24),
+    ("text", "sandbox/text-instant", 32),
     ("text", "sandbox/text", 8),
     ("text", "sandbox/text-async-instant", 8),
     ("text", "sandbox/text-searchable", 7),
@@ -20,10 +20,10 @@ HEALTHY: Sequence[tuple[str, str, int]] = (
     ("image", "sandbox/image-async", 3),
     ("image", "sandbox/image-searchable", 5),
     ("image", "sandbox/image-plain", 5),
-    ("video", "sandbox/video-instant", 3),
-    ("video", "sandbox/video", 2),
-    ("video", "sandbox/video-searchable", 2),
-    ("video", "sandbox/video-plain", 2),
+    ("video", "sandbox/video-instant", 2),
+    ("video", "sandbox/video", 1),
+    ("video", "sandbox/video-searchable", 1),
+    ("video", "sandbox/video-plain", 1),
 )
 # Suffixes of the sandbox (its README.md): for every kind, then for pictures and films only.
 MISBEHAVIOURS = (
@@ -101,7 +101,7 @@ def _model(dice: random.Random) -> tuple[str, str]:
     if dice.random() >= MISBEHAVING_SHARE:
         kinds, models, weights = zip(*HEALTHY, strict=True)
         return dice.choices(list(zip(kinds, models, strict=True)), weights)[0]
-    kind = dice.choices(["text", "image", "video"], [6, 5, 1])[0]
+    kind = dice.choices(["text", "image", "video"], [8, 4, 1])[0]
     suffix = dice.choice(MISBEHAVIOURS if kind == "text" else (*MISBEHAVIOURS, *BAD_MEDIA))
     both_ways = kind != "video" and not suffix.endswith(("searchable", "plain"))
     infix = "-async" if both_ways and dice.random() < 0.4 else ""

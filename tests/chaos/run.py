@@ -12,7 +12,7 @@ from pathlib import Path
 from shared import failpoints
 from tests.chaos import breaking, checker, customer, history, load, proxy, rig, schedule
 
-JOBS_PER_SECOND = 7.5
+JOBS_PER_SECOND = 7.0
 SECONDS_PER_FAULT = 4.0
 # Longer than any single pause of the system: backing off reaches two minutes.
 SETTLE_SECONDS = 150.0

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from shared import errors, settings
-from tests.conventions import surface, tree
+from tests.conventions import reference, surface, tree
 
 ENV_HEAD = """\
 # Every setting, with its default. Copy what you change; `python -m …` and `genqueue` read the environment only.
@@ -64,9 +64,14 @@ def openapi() -> str:
     return json.dumps(surface.application().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
+def api_page() -> str:
+    return reference.page(surface.application().openapi())
+
+
 FILES: dict[str, Callable[[], str]] = {
     ".env.example": env_example,
     "docs/errors.md": errors_page,
+    "docs/api.md": api_page,
     "docs/openapi.json": openapi,
 }
 

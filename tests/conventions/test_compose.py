@@ -11,6 +11,8 @@ from shared import settings
 from tests.conventions import tree
 
 SERVERS = frozenset({"postgres", "redis", "s3"})
+# Only with a profile of their own.
+EXTRAS = frozenset({"minio", "prometheus", "grafana"})
 # What `genqueue up` fills in, as the containers have it.
 VALUES = {
     "host": "0.0.0.0",  # noqa: S104 - inside a container
@@ -34,7 +36,8 @@ def environment(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_services_are_the_processes_of_genqueue_up(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) - SERVERS == {process.name for process in processes.ALL}
+    assert set(compose["services"]) - SERVERS - EXTRAS == {process.name for process in processes.ALL}
+    assert all(compose["services"][name]["profiles"] for name in EXTRAS)
 
 
 @pytest.mark.parametrize("process", processes.ALL, ids=lambda process: process.name)
@@ -57,7 +60,7 @@ def test_a_service_is_started_when_and_as_often_as_its_process(
 
 def test_every_server_is_checked_and_every_wait_names_what_it_waits_for(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert all("test" in services[name]["healthcheck"] for name in SERVERS)
+    assert all("test" in services[name]["healthcheck"] for name in SERVERS | EXTRAS)
     for service in services.values():
         for name, wait in service.get("depends_on", {}).items():
             healthy = "test" in services[name].get("healthcheck", {})
@@ -89,9 +92,9 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
     assert not has_no_default("genqueue")
 
 
-def test_only_the_api_s3_and_flower_are_published_and_only_on_this_machine(compose: dict[str, Any]) -> None:
+def test_only_what_people_open_is_published_and_only_on_this_machine(compose: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert set(published) == {"api", "s3", "flower"}
+    assert set(published) == {"api", "s3", "flower"} | EXTRAS
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 

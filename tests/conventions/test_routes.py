@@ -42,5 +42,6 @@ def test_an_open_route_is_seen() -> None:
     assert declared["/closed"]
 
 
-def test_the_openapi_file_is_current() -> None:
+def test_the_openapi_file_and_its_page_are_current() -> None:
     assert (tree.ROOT / "docs/openapi.json").read_text() == generated.openapi(), "run: make openapi"
+    assert (tree.ROOT / "docs/api.md").read_text() == generated.api_page(), "run: make openapi"

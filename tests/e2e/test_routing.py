@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -126,8 +128,7 @@ async def test_a_rejected_key_is_tried_once_and_jobs_go_elsewhere(routed: stack.
     assert ({hold["reason"] for hold in held["held"]}, held["available"]) == ({"auth"}, False)
     later = await asyncio.gather(*(ended(caller, "t/locked", **order) for _ in range(4)))
     tried = [item for job in later for item in told(job) if item[1] == "locked"]
-    # The other worker may not have heard yet, and tries each key once more at most.
-    assert len(tried) <= 2
+    assert tried == []
 
 
 async def test_a_callback_is_heard(caller: client.Client) -> None:
@@ -136,6 +137,40 @@ async def test_a_callback_is_heard(caller: client.Client) -> None:
     assert job["status"] == "completed"
     begun, over = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
     assert (over - begun).total_seconds() < 10
+
+
+def hang_up(routed: stack.Stack) -> None:
+    for name, pid in routed.pids.items():
+        if name.partition("-")[0] in {"api", "relay", "worker"}:
+            os.kill(pid, signal.SIGHUP)
+
+
+async def heard(routed: stack.Stack, word: str, names: tuple[str, ...]) -> None:
+    """Until the logs of these processes say so."""
+    logs = [Path(routed.folder.logs) / f"{name}.log" for name in names]
+    async with asyncio.timeout(conftest.FINISH_SECONDS):
+        while not all(word in log.read_text() for log in logs):  # noqa: ASYNC110 - logs are all they say
+            await asyncio.sleep(0)
+
+
+async def test_a_hangup_reloads_the_catalog_and_a_bad_one_changes_nothing(
+    routed: stack.Stack, caller: client.Client
+) -> None:
+    readers = ("api", "worker-1", "worker-2")
+    before, extra = routed.pids, Path(routed.env["GENQUEUE_CATALOG_PATH"]) / "extra.yaml"
+    extra.write_text("models: [{id: t/new}]\n")
+    hang_up(routed)
+    await heard(routed, "catalog_refused", readers)
+    assert (await ended(caller, "t/healthy"))["status"] == "completed"
+    extra.write_text(
+        "models: [{id: t/new, kind: image, name: New, sizes: [64x64], endpoints: [{provider: sandbox, prices: [],"
+        " upstream_model: image, limits: {concurrency: 9, requests_per_minute: 99}}]}]\n"
+    )
+    hang_up(routed)
+    await heard(routed, "catalog_read", readers)
+    assert (await ended(caller, "t/new"))["status"] == "completed"
+    assert routed.pids == before
+    await heard(routed, "hangup_ignored", ("relay",))
 
 
 async def test_without_redis_limits_still_hold(routed: stack.Stack, caller: client.Client) -> None:

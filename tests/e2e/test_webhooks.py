@@ -1,6 +1,7 @@
 """Workers that are killed while they deliver lose nothing (P5): the whole stack, and a receiver outside it."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -28,7 +29,10 @@ LOCAL: Mapping[str, str] = {
 @pytest.fixture(scope="module")
 async def local(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[stack.Stack]:
     folder: Path = tmp_path_factory.mktemp("webhooks") / "data"
-    async with stack.Stack(data_dir=folder, workers=2, usual_ports=False, temporary=True, environ=LOCAL) as running:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]  # not the usual one, which every stack of this machine tries first
+    local = stack.Stack(data_dir=folder, port=port, workers=2, usual_ports=False, temporary=True, environ=LOCAL)
+    async with local as running:
         yield running
 
 

@@ -27,6 +27,7 @@ async def settle(at: context.Context, claim: claims.Claim, attempt: attempts.Att
     """Find out what became of an attempt that a former process left open. Raises LostClaimError."""
     if attempt.status is states.AttemptStatus.INTENDED:
         await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, None, clock.now())
+        await at.capacity.give_back(attempt)
         return
     doubt = at.adapter(attempt.provider, attempt.credential).doubt
     _log.warning("settling", attempt=attempt.number, doubt=doubt)
@@ -65,8 +66,10 @@ async def _look(at: context.Context, claim: claims.Claim, attempt: attempts.Atte
         return
     fault = faults.Fault(faults.FaultKind.UNAVAILABLE, "The provider never got the request; it was looked up.")
     await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.NOT_SENT, fault, clock.now())
+    await at.capacity.give_back(attempt)
 
 
 async def _doubt(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, message: str) -> None:
     fault = submit.fault_of_doubt(message)
     await attempt_services.ended_badly(at.db, claim.job, attempt, states.AttemptStatus.IN_DOUBT, fault, clock.now())
+    await at.capacity.give_back(attempt)

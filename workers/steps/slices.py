@@ -8,13 +8,14 @@ import tenacity
 
 from shared import clock, failpoints, logs
 from shared.db import outages
-from shared.domain import asks, attempts, batch_rows, batches, faults, slices, states
+from shared.domain import asks, attempts, batch_rows, batches, faults, models, slices, states
+from shared.outbound import clients
 from shared.providers import base
 from shared.services import readings
 from shared.services import slices as slice_services
 from shared.storage import troubles
 from workers import context
-from workers.steps import closing, reading
+from workers.steps import closing, reading, submit, turns
 
 # After so long another batch may have this slot.
 TURN_SECONDS = 3.0
@@ -22,6 +23,7 @@ TURN_SECONDS = 3.0
 LINGER_SECONDS = 0.03
 LOOK_AGAIN_SECONDS = 1.0
 WRITE_SECONDS = 30.0
+HARMLESS_SECONDS = 60.0
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -47,7 +49,7 @@ async def run(at: context.Context, batch_id: str) -> None:
 
 
 def _supply(at: context.Context, room: int) -> slice_services.Supply:
-    return slice_services.Supply(at.shelf.current, at.usable_providers(), room)
+    return slice_services.Supply(at.shelf.current, at.usable_providers(), at.watch.current, room)
 
 
 async def _work(at: context.Context, here: slice_services.Slice) -> datetime:
@@ -148,11 +150,21 @@ class Stream:
         """One ask, whose `sent_at` is committed, and what follows from its answer."""
         if not self._at.lease.holds():
             raise slice_services.LostSliceError(self._here.batch.id)
-        outcome = await self._at.adapter(attempt.provider, 0).submit(ask_of(ask, attempt))
+        leave_by = _leave_by(self._at, attempt)
+        with clients.leaving_by(leave_by):
+            outcome = await self._at.adapter(attempt.provider, attempt.credential).submit(ask_of(ask, attempt))
+        if isinstance(outcome, base.NotSent) and clock.now() >= leave_by:
+            return slices.unsent(ask, attempt, clock.now())
+        await self._learn(attempt, outcome)
         return self._result(ask, attempt, outcome)
 
+    async def _learn(self, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> None:
+        """A refusal that concerns the endpoint or the key as such is told to all."""
+        if isinstance(outcome, base.Refused | base.Failed):
+            await turns.learn(self._at, attempt, outcome.fault)
+
     def _result(self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> slice_services.Result:
-        now, catalog, usable = clock.now(), self._at.shelf.current, self._usable()
+        now, catalog = clock.now(), self._at.shelf.current
         status = states.AttemptStatus
         match outcome:
             case base.Finished():
@@ -171,7 +183,7 @@ class Stream:
                 over = slices.ended(attempt, status.REFUSED, outcome.fault, now)
             case base.NotSent():
                 over = slices.ended(attempt, status.NOT_SENT, outcome.fault, now)
-        return slices.after_failure(ask, over, catalog, usable, now)
+        return slices.after_failure(self._here.batch, ask, over, _supply(self._at, 0), now)
 
     def _finished(
         self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.Finished, now: datetime
@@ -180,16 +192,12 @@ class Stream:
         if text is not None:
             return slices.completed(ask, text, outcome.usage, now)
         over = slices.unusable(ask, attempt, outcome.usage, now)
-        return slices.after_failure(ask, over, self._at.shelf.current, self._usable(), now)
-
-    def _usable(self) -> frozenset[str]:
-        catalog, is_test = self._at.shelf.current, self._here.batch.is_test
-        return batches.reach(catalog, self._at.usable_providers(), is_test=is_test)
+        return slices.after_failure(self._here.batch, ask, over, _supply(self._at, 0), now)
 
 
 def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
     """What the provider is sent."""
-    request = ask.order.request
+    request = asks.without(ask.order.request, ask.endpoint)
     return base.Ask(
         kind=ask.order.kind,
         upstream_model=attempt.upstream_model,
@@ -198,6 +206,15 @@ def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
         pixels=asks.pixels(ask.model, request),
         seconds=asks.seconds(ask.model, request),
     )
+
+
+def _leave_by(at: context.Context, attempt: attempts.Attempt) -> datetime:
+    """As for single jobs: a process that was frozen since the commit must not send what others have settled. Under a
+    key that can do no harm, and hundreds of rows take their time to leave.
+    """
+    keyed = at.adapter(attempt.provider, attempt.credential).doubt is models.Doubt.KEYED
+    first = clock.now() if keyed or attempt.sent_at is None else attempt.sent_at
+    return first + timedelta(seconds=HARMLESS_SECONDS if keyed else submit.SEND_SECONDS)
 
 
 def _is_throttled(result: slice_services.Result) -> bool:

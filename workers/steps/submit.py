@@ -16,6 +16,9 @@ from workers.steps import settle, turns
 
 # How long after `sent_at` an ask may leave. With the time it travels it must stay below LOOKUP_GRACE_SECONDS.
 SEND_SECONDS = 2.0
+# A new model may be asked for before every worker has read the catalog that has it.
+RELOAD_SECONDS = 1.0
+RELOAD_PATIENCE_SECONDS = 30.0
 _CALLERS_OWN = frozenset({faults.FaultKind.INVALID_INPUT, faults.FaultKind.CONTENT_POLICY})
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -29,6 +32,9 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
     found = next((attempt for attempt in claim.history if _was_discovered(attempt)), None)
     if found is not None:
         await attempt_services.resumed(at.db, claim.job, found, clock.now())
+        return
+    if _is_ahead_of_us(at, claim):
+        await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now() + timedelta(seconds=RELOAD_SECONDS))
         return
     route = _route(at, claim)
     asks_now = planning.next_asks(route, claim.history, _wishes(claim), clock.now())
@@ -52,6 +58,13 @@ async def _ask(
         at.news.tell(claim.job.id, claim.job.tenant_id)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     await send(at, claim, attempt)
+
+
+def _is_ahead_of_us(at: context.Context, claim: claims.Claim) -> bool:
+    """Whether the job was accepted by a newer catalog than ours: processes read it again within seconds."""
+    known = at.shelf.current.models
+    young = clock.now() < claim.job.created_at + timedelta(seconds=RELOAD_PATIENCE_SECONDS)
+    return young and not any(slug in known for slug in claim.request.asked_models())
 
 
 def _was_discovered(attempt: attempts.Attempt) -> bool:

@@ -10,6 +10,9 @@ from shared.services import attempts as attempt_services
 from shared.services import claims
 from workers import context
 
+# Within this time every process has heard of a rejected key, and leaves it out by itself.
+HEARD_SECONDS = 15.0
+
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 
@@ -74,6 +77,9 @@ async def learn(at: context.Context, attempt: attempts.Attempt, fault: faults.Fa
     if hold is None:
         return
     await at.watch.hold(hold)
+    seconds = (hold.until_at - now).total_seconds()
     if hold.reason is endpoints.HoldReason.THROTTLED:
-        await at.capacity.hold(attempt.endpoint, attempt.credential, (hold.until_at - now).total_seconds())
-        _log.info("endpoint_held", endpoint=attempt.endpoint, seconds=round((hold.until_at - now).total_seconds()))
+        _log.info("endpoint_held", endpoint=attempt.endpoint, seconds=round(seconds))
+    else:
+        seconds = HEARD_SECONDS
+    await at.capacity.hold(attempt.endpoint, attempt.credential, seconds)

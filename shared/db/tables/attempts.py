@@ -46,6 +46,8 @@ sa.Index(
     postgresql_where=sa.text("upstream_id IS NOT NULL"),
 )
 
+# Few, it is hoped, and what an operator looks for first.
+sa.Index("ix_attempts_in_doubt", attempts.c.id, postgresql_where=sa.text("status = 'in_doubt'"))
 # Asks in the air, by whom they keep busy. The limits of endpoints are counted with it (db/capacity.py).
 IN_FLIGHT = "status IN ('intended', 'sent', 'accepted')"
 sa.Index(

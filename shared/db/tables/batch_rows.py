@@ -26,6 +26,7 @@ batch_rows = sa.Table(
     sa.Column("asks", sa.SmallInteger, nullable=False, server_default=_ZERO),
     sa.Column("model", sa.Text),
     sa.Column("provider", sa.Text),
+    sa.Column("credential", sa.SmallInteger, nullable=False, server_default=_ZERO),
     # Committed before the bytes leave (promise P3); set as long as the answer is not written down.
     sa.Column("sent_at", metadata.Moment),
     sa.Column("started_at", metadata.Moment),

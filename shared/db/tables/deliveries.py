@@ -13,6 +13,8 @@ deliveries = sa.Table(
     sa.Column("receiver_id", sa.Text, sa.ForeignKey("receivers.id", ondelete="CASCADE"), nullable=False),
     # A job's own URL; NULL: the receiver's as it is when the try is made.
     sa.Column("url", sa.Text),
+    # Another envelope than the event's own; NULL: as it is.
+    sa.Column("format", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("trigger", sa.Text, nullable=False),
     sa.Column("step", sa.SmallInteger, nullable=False, server_default="0"),

@@ -76,6 +76,7 @@ jobs = sa.Table(
     # Where this job's own events go, besides the tenant's receivers.
     sa.Column("webhook_url", sa.Text),
     sa.Column("webhook_events", pg.ARRAY(sa.Text)),
+    sa.Column("webhook_format", sa.Text),
     sa.Column("webhook_receiver_id", sa.Text),
 )
 

@@ -186,9 +186,13 @@ async def test_of_two_batches_that_race_for_a_budget_one_starts(
     assert await account() == (0, 10 * PRICE)
 
 
+def supply_of(worker: context.Context, rows: int) -> slices.Supply:
+    return slices.Supply(worker.shelf.current, worker.usable_providers(), worker.watch.current, rows)
+
+
 async def take(worker: context.Context, batch_id: str, rows: int) -> tuple[slice_services.Slice, list[slices.Ask]]:
     """Take some rows in hand, as a worker does."""
-    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), rows)
+    supply = supply_of(worker, rows)
     here = await slice_services.begin(worker.db, batch_id, worker.process_id, supply)
     assert here is not None
     later = clock.now() + timedelta(minutes=5)
@@ -196,7 +200,7 @@ async def take(worker: context.Context, batch_id: str, rows: int) -> tuple[slice
 
 
 async def give(worker: context.Context, here: slice_services.Slice, *results: slice_services.Result) -> None:
-    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), 0)
+    supply = supply_of(worker, 0)
     await slice_services.turn(worker.db, here, results, supply, clock.now(), 0)
     await slice_services.drop(worker.db, [here.number])
 
@@ -318,10 +322,10 @@ async def test_an_attempt_made_before_a_row_became_a_job_is_charged_with_the_job
     url = await tried(send, drive, 2)
     await api.post(f"{url}/start")
     here, [ask] = await take(worker, url[-30:], 1)
-    now, catalog, usable = clock.now(), worker.shelf.current, worker.usable_providers()
+    now = clock.now()
     fault = faults.Fault(faults.FaultKind.UNAVAILABLE, "The test says no, for money.")
     over = slices.ended(ask.attempt(here.batch, now), states.AttemptStatus.FAILED, fault, now, PRICE)
-    await give(worker, here, slices.after_failure(ask, over, catalog, usable, now))
+    await give(worker, here, slices.after_failure(here.batch, ask, over, supply_of(worker, 0), now))
     assert await charges(database) == []
     here, [again] = await take(worker, url[-30:], 1)
     assert again.number == 2

@@ -62,6 +62,20 @@ async def test_a_text_row_costs_one_ask_and_no_job(
     assert ended["cost_micros"] == 130 * 500 == sum(round(float(row["cost_usd"]) * 1e6) for row in found)
 
 
+async def test_a_batch_tells_its_course_as_a_stream(
+    send: conftest.Send, drive: conftest.Drive, api: httpx.AsyncClient
+) -> None:
+    batch = (await send(names(3), **TEXT)).json()
+    await drive(batch["id"])
+    path = f"/v1/batches/{batch['id']}/events"
+    lines = (await api.get(path)).text.splitlines()
+    told = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert told == ["batch.validated", "batch.started", "batch.completed"]
+    last = next(line.removeprefix("id: ") for line in reversed(lines) if line.startswith("id: "))
+    assert (await api.get(path, headers={"Last-Event-ID": last})).status_code == 204
+    assert (await api.get("/v1/batches/bat_01k0zqj5w3m8v4t2c6n9xb7rde/events")).status_code == 404
+
+
 async def test_a_row_is_a_job(send: conftest.Send, drive: conftest.Drive, api: httpx.AsyncClient) -> None:
     batch = (await send("name,custom_id\nKettle,a-1\n", **TEXT, metadata='{"order": "17"}')).json()
     await drive(batch["id"])
@@ -207,7 +221,7 @@ async def test_rows_in_the_hand_of_a_dead_process_are_asked_again_under_the_same
     batch = (await send(names(7), **TEXT, dry_run="true")).json()
     await drive(batch["id"], "ready")
     await api.post(f"/v1/batches/{batch['id']}/start")
-    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), 5)
+    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), room=5)
     dead = await slice_services.begin(database, batch["id"], "prc_dead", supply)
     assert dead is not None
     taken = await slice_services.turn(database, dead, [], supply, clock.now(), 0)
@@ -260,7 +274,7 @@ async def test_two_processes_never_read_the_same_file_at_once(
     send: conftest.Send, worker: context.Context, database: engine.Database
 ) -> None:
     batch = (await send(names(5), **TEXT, dry_run="true")).json()
-    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), 0)
+    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers())
     first = await slice_services.begin(database, batch["id"], worker.process_id, supply)
     second = await slice_services.begin(database, batch["id"], worker.process_id, supply)
     assert first is not None

@@ -34,6 +34,8 @@ async def make(house: conftest.House, database: engine.Database, objects: storag
     budget_id = await money.budget(database, by, 10**9, budgets.Period.DAY, for_key=True)
     job_id = await _completed_job(database, objects, by)
     client = await house.client(shown.secret)
+    receiver = (await client.post("/v1/webhook-receivers", json={"url": "https://93.184.215.14/hook"})).json()["id"]
+    delivery = (await client.post(f"/v1/webhook-receivers/{receiver}/test")).json()["delivery_id"]
     return Possessions(
         {
             "tenant_id": tenant_id,
@@ -41,6 +43,8 @@ async def make(house: conftest.House, database: engine.Database, objects: storag
             "budget_id": budget_id,
             "job_id": job_id,
             "number": "0",
+            "receiver_id": receiver,
+            "delivery_id": delivery,
         },
         client,
     )

@@ -105,7 +105,9 @@ async def test_thresholds_become_events_once_each(database: engine.Database) -> 
 
 
 async def percents(database: engine.Database, tenant_id: str) -> list[int]:
-    query = "SELECT (data->>'percent')::int FROM events WHERE tenant_id = :t AND type = :e ORDER BY id"
+    query = (
+        "SELECT (body::jsonb #>> '{data,percent}')::int FROM events WHERE tenant_id = :t AND type = :e ORDER BY xact"
+    )
     async with database.transaction() as connection:
         values = {"t": tenant_id, "e": events.EventType.BUDGET_THRESHOLD}
         return list((await connection.execute(sa.text(query), values)).scalars())

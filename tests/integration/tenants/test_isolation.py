@@ -21,13 +21,17 @@ from tests.conventions import surface
 from tests.integration.tenants import conftest, money, possessions
 
 # Routes with an id in them whose thing belongs to nobody: everybody may see it.
-SHARED = frozenset({"/v1/models/{model_id:path}"})
+SHARED = frozenset({"/v1/models/{model_id:path}", "/v1/models/{model_id:path}/endpoints"})
 # What a POST or PATCH needs, so that it is the id that is refused and not the body.
 BODIES: dict[str, object] = {
     "/v1/keys/{key_id}": {"name": "Mine now"},
     "/v1/keys/{key_id}/rotate": {"grace_seconds": 0},
     "/v1/tenants/{tenant_id}": {"name": "Mine now"},
     "/v1/budgets/{budget_id}": {"limit_micros": 1},
+    "/v1/webhook-receivers/{receiver_id}": {"description": "Mine now"},
+    "/v1/webhook-receivers/{receiver_id}/replay": {"since": "2026-01-01T00:00:00Z"},
+    "/v1/webhook-receivers/{receiver_id}/verify": {"headers": {}, "body": ""},
+    "/v1/webhook-receivers/{receiver_id}/secret/rotate": {"overlap_seconds": 0},
 }
 # Bodies that name somebody else's things.
 SMUGGLED: dict[str, list[dict[str, object]]] = {

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-WAIT_SECONDS = 150
+WAIT_SECONDS = 80
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from tests.integration.webhooks import conftest, desk
 
-RECEIVERS = 20
+RECEIVERS = 12
 DEAD = 2
-EVENTS = 40
+EVENTS = 25
 
 
 async def seconds_for(bench: conftest.Bench, desk_: desk.Desk, dead: int) -> float:

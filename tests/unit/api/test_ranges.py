@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.native import ranges
+from api import ranges
 
 
 @pytest.mark.parametrize(

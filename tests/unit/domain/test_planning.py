@@ -1,6 +1,7 @@
 """Retry and fallback: whom a job asks next."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -60,6 +61,31 @@ def test_doubt_follows_the_policy() -> None:
     assert asked(plans[states.OnDoubt.FALLBACK]) == "q"
     alone = planning.next_ask(build.route("p"), history, planning.Wishes(states.OnDoubt.RETRY), build.NOW)
     assert asked(alone) == "p"
+
+
+def test_a_rejected_key_leaves_the_endpoint_to_the_others() -> None:
+    history = [build.attempt(1, "p", faults.FaultKind.AUTH)]
+    route = build.route("p", "q")
+    assert asked(planning.next_ask(route, history, WISHES, build.NOW)) == "q"
+    other_key = replace(route.candidates[0], credentials=(1,))
+    assert asked(planning.next_ask(routing.Route((other_key,), ()), history, WISHES, build.NOW)) == "p"
+    both = [*history, build.attempt(2, "p", faults.FaultKind.AUTH, credential=1)]
+    none_left = replace(route.candidates[0], credentials=())
+    assert (
+        given_up(planning.next_ask(routing.Route((none_left,), ()), both, WISHES, build.NOW)) is faults.FaultKind.AUTH
+    )
+
+
+def test_all_that_may_be_asked_comes_in_order() -> None:
+    route = build.route("p", "q", "r")
+    history = [build.attempt(1, "p", faults.FaultKind.UNAVAILABLE)]
+    found = planning.next_asks(route, history, WISHES, build.NOW)
+    assert isinstance(found, list)
+    assert [(each.candidate.provider.name, each.at == build.NOW) for each in found] == [
+        ("q", True),
+        ("r", True),
+        ("p", False),
+    ]
 
 
 def test_retry_after_is_honoured_for_its_endpoint() -> None:

@@ -1,6 +1,7 @@
 """From a row to a request: templates, columns, OpenAI lines; and every way a row can be wrong."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -13,7 +14,7 @@ CATALOG = shelf.Shelf(settings.SHIPPED_CATALOG, registry.ABILITIES).current
 USABLE = frozenset({"sandbox", "sandbox-backup"})
 
 
-def checker(recipe: dict[str, object], *columns: str, form: sheets.Form = sheets.Form.CSV) -> batch_rows.Checker:
+def checker(recipe: Mapping[str, object], *columns: str, form: sheets.Form = sheets.Form.CSV) -> batch_rows.Checker:
     layout = sheets.Layout(form, columns)
     return batch_rows.Checker(recipes.Recipe.model_validate(recipe), layout, CATALOG, USABLE)
 

@@ -33,6 +33,7 @@ def _batch_rows() -> None:
     sa.Column('asks', sa.SmallInteger(), server_default=sa.text('0'), nullable=False),
     sa.Column('model', sa.Text(), nullable=True),
     sa.Column('provider', sa.Text(), nullable=True),
+    sa.Column('credential', sa.SmallInteger(), server_default=sa.text('0'), nullable=False),
     sa.Column('sent_at', _MOMENT, nullable=True),
     sa.Column('started_at', _MOMENT, nullable=True),
     sa.Column('finished_at', _MOMENT, nullable=True),

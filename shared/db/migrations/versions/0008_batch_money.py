@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007_batch_money"
-down_revision = "0004_batches"
+revision = "0008_batch_money"
+down_revision = "0007_in_doubt"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,103 @@
+"""What this process counts, for Prometheus. Labels have few values: never a tenant, key, job or prompt.
+
+Counters are one process's own; what is true of the whole installation is read from the database by
+services/metrics.py.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import prometheus_client as prometheus
+
+REGISTRY = prometheus.CollectorRegistry()
+# Generations take from half a second to an hour.
+_LONG = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+
+HTTP_REQUESTS = prometheus.Counter(
+    "genqueue_http_requests", "Requests answered.", ("route", "method", "status"), registry=REGISTRY
+)
+HTTP_SECONDS = prometheus.Histogram(
+    "genqueue_http_request_duration_seconds",
+    "From the first byte read to the last one sent; held answers are long on purpose.",
+    ("route", "method"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=REGISTRY,
+)
+JOBS_ACCEPTED = prometheus.Counter(
+    "genqueue_jobs_accepted", "Jobs answered with 202; replays do not count.", ("kind",), registry=REGISTRY
+)
+JOBS = prometheus.Counter(
+    "genqueue_jobs", "Jobs that reached their end.", ("model", "provider", "status"), registry=REGISTRY
+)
+JOB_SECONDS = prometheus.Histogram(
+    "genqueue_job_duration_seconds",
+    "From accepted to over.",
+    ("model", "provider"),
+    buckets=_LONG,
+    registry=REGISTRY,
+)
+QUEUE_SECONDS = prometheus.Histogram(
+    "genqueue_job_queue_wait_seconds", "From accepted to first sent.", ("kind",), buckets=_LONG, registry=REGISTRY
+)
+PROVIDER_REQUESTS = prometheus.Counter(
+    "genqueue_provider_requests",
+    "What was asked of providers, by what came of it.",
+    ("provider", "operation", "outcome"),
+    registry=REGISTRY,
+)
+PROVIDER_SECONDS = prometheus.Histogram(
+    "genqueue_provider_request_duration_seconds",
+    "How long providers take to answer.",
+    ("provider", "operation"),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+    registry=REGISTRY,
+)
+COST_USD = prometheus.Counter(
+    "genqueue_cost_usd", "What attempts cost, in US dollars.", ("provider", "model"), registry=REGISTRY
+)
+STORED_BYTES = prometheus.Counter(
+    "genqueue_storage_bytes", "Bytes of outputs that were stored and recorded.", ("kind",), registry=REGISTRY
+)
+RESCUED = prometheus.Counter(
+    "genqueue_rescued_jobs",
+    "Jobs given back because their process fell silent; near zero in health.",
+    registry=REGISTRY,
+)
+RUNG_AGAIN = prometheus.Counter(
+    "genqueue_rung_again", "Doorbells sent again because nobody came; near zero in health.", registry=REGISTRY
+)
+DOORBELLS = prometheus.Counter("genqueue_doorbells", "Doorbells sent.", ("queue",), registry=REGISTRY)
+STRAYS = prometheus.Counter(
+    "genqueue_dropped_claims",
+    "Claims this process held and had dropped by an error; zero in health.",
+    registry=REGISTRY,
+)
+
+
+@contextlib.contextmanager
+def http_request(method: str) -> Iterator[list[str]]:
+    """Counts one request; put `[route, status]` into the list it gives."""
+    began = time.perf_counter()
+    answered: list[str] = []
+    yield answered
+    route, status = answered
+    HTTP_REQUESTS.labels(route, method, status).inc()
+    HTTP_SECONDS.labels(route, method).observe(time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def provider_request(provider: str, operation: str) -> Iterator[list[str]]:
+    """Counts one request to a provider; put the outcome into the list it gives."""
+    began = time.perf_counter()
+    outcome: list[str] = []
+    try:
+        yield outcome
+    finally:
+        PROVIDER_REQUESTS.labels(provider, operation, outcome[0] if outcome else "broke").inc()
+        PROVIDER_SECONDS.labels(provider, operation).observe(time.perf_counter() - began)
+
+
+def rendered(registry: prometheus.CollectorRegistry = REGISTRY) -> bytes:
+    """All of them in Prometheus' text form."""
+    return prometheus.generate_latest(registry)

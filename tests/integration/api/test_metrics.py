@@ -1,0 +1,109 @@
+"""`/metrics`: what was counted and how the installation stands, for an operator's key only."""
+
+from datetime import timedelta
+
+import httpx
+import sqlalchemy as sa
+from prometheus_client import parser
+
+from shared import clock, settings
+from shared.db import attempts as attempt_rows
+from shared.db import engine
+from shared.db.tables import jobs as tables
+from shared.domain import attempts, states
+from tests.integration.api import steps
+
+
+async def read(client: httpx.AsyncClient) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = await client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+    families = parser.text_string_to_metric_families(answer.text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def of(figures: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str, **labels: str) -> float:
+    return figures[name, frozenset(labels.items())]
+
+
+async def test_a_stranger_sees_nothing(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics", headers={"Authorization": "Bearer wrong"})
+    assert answer.status_code == 401
+
+
+async def test_requests_and_accepted_jobs_are_counted(client: httpx.AsyncClient, submit: steps.Submit) -> None:
+    labels = {"route": "/v1/videos", "method": "POST", "status": "202"}
+    before = await read(client)
+    await submit()
+    after = await read(client)
+    name = frozenset(labels.items())
+    counted = before.get(("genqueue_http_requests_total", name), 0.0)
+    assert of(after, "genqueue_http_requests_total", **labels) == counted + 1
+    accepted = before.get(("genqueue_jobs_accepted_total", frozenset({("kind", "video")})), 0.0)
+    assert of(after, "genqueue_jobs_accepted_total", kind="video") == accepted + 1
+
+
+async def test_paths_and_ids_are_no_labels(client: httpx.AsyncClient, submit: steps.Submit) -> None:
+    job_id = await submit()
+    await client.get(f"/v1/jobs/{job_id}")
+    await client.get("/no/such/path-of-a-scanner")
+    text = (await client.get("/metrics")).text
+    assert job_id not in text
+    assert "scanner" not in text
+    assert 'route="none"' in text
+
+
+async def test_the_oldest_queued_job_and_what_is_in_doubt(
+    client: httpx.AsyncClient, submit: steps.Submit, change: steps.Change, database: engine.Database
+) -> None:
+    job_id = await submit()
+    hour_ago = clock.now() - timedelta(hours=1)
+    await change(job_id, created_at=hour_ago, due_at=hour_ago)
+    async with database.transaction() as connection:
+        await attempt_rows.insert(connection, _attempt(job_id))
+        await attempt_rows.change(connection, "att_1", states.AttemptStatus.SENT)
+        await attempt_rows.change(connection, "att_1", states.AttemptStatus.IN_DOUBT)
+    figures = await read(client)
+    assert 3600 <= of(figures, "genqueue_oldest_queued_job_age_seconds", kind="video") < 3700
+    assert of(figures, "genqueue_oldest_queued_job_age_seconds", kind="image") == 0
+    assert 3600 <= of(figures, "genqueue_step_lateness_seconds", step="submit") < 3700
+    assert of(figures, "genqueue_jobs_in_state", kind="video", state="queued") == 1
+    assert of(figures, "genqueue_attempts_in_doubt") == 1
+    assert of(figures, "genqueue_worker_processes") == 0
+    assert of(figures, "genqueue_canary_age_seconds", queue="jobs") == 86400
+
+
+def _attempt(job_id: str) -> attempts.Attempt:
+    return attempts.Attempt(
+        id="att_1",
+        job_id=job_id,
+        number=1,
+        model="sandbox/video",
+        provider="sandbox",
+        upstream_model="video",
+        credential=0,
+        status=states.AttemptStatus.INTENDED,
+        reference=f"{job_id}.1",
+        created_at=clock.now(),
+    )
+
+
+async def test_counting_reads_an_index_and_not_all_jobs(database: engine.Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        query = sa.select(sa.func.count()).where(tables.jobs.c.status.in_(sorted(states.ACTIVE)))
+        text = str(query.compile(compile_kwargs={"literal_binds": True}))
+        plan = "\n".join((await connection.execute(sa.text(f"EXPLAIN {text}"))).scalars())
+    assert "ix_jobs_" in plan
+
+
+async def test_without_the_database_it_tells_so_and_shows_no_stale_figures(
+    configured: settings.Settings, serve: steps.Serve
+) -> None:
+    away = configured.model_copy(
+        update={"database_url": type(configured.database_url)("postgresql+asyncpg://x:x@127.0.0.1:1/x")}
+    )
+    async with serve(away) as client:
+        figures = await read(client)
+    assert of(figures, "genqueue_database_up") == 0
+    assert not any(name == "genqueue_jobs_in_state" for name, _ in figures)
