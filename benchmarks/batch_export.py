@@ -18,7 +18,7 @@ from cli.stack import stack
 from shared import clock
 from shared.db import batches as batch_tables
 from shared.db import engine, schema
-from shared.domain import batches, recipes, sheets
+from shared.domain import batches, recipes, sheets, tenants
 from shared.queues import hints
 from shared.services import batches as batch_services
 from shared.services import results
@@ -43,6 +43,7 @@ async def fill(db: engine.Database, rows: int) -> batches.Batch:
     new = batches.NewBatch(
         id=batches.new_id(),
         tenant_id=TENANT,
+        key_id=tenants.ADMIN_KEY_ID,
         created_at=clock.now(),
         recipe=recipes.Recipe(model="sandbox/text", template="{{name}}"),
         wishes=batches.Wishes(),

@@ -18,7 +18,7 @@ from cli.stack import stack
 from shared import clock, settings
 from shared.db import batch_rows as row_rows
 from shared.db import schema
-from shared.domain import batches, recipes, sheets
+from shared.domain import batches, recipes, sheets, tenants
 from shared.queues import hints
 from shared.services import batches as batch_services
 from shared.services import claims
@@ -55,6 +55,7 @@ async def ingest(at: context.Context, path: Path) -> float:
     new = batches.NewBatch(
         id=batch_id,
         tenant_id=TENANT,
+        key_id=tenants.ADMIN_KEY_ID,
         created_at=clock.now(),
         recipe=recipes.Recipe(model="sandbox/text", template=TEMPLATE),
         wishes=batches.Wishes(dry_run=True),

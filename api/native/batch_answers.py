@@ -38,7 +38,7 @@ class Estimate(pydantic.BaseModel):
 
 
 class BatchError(pydantic.BaseModel):
-    """Why the file could not be run."""
+    """Why the file could not be run; while `ready`: why it was not started."""
 
     code: str
     message: str

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import fastapi
 
-from api import parts, uploads
+from api import auth, parts, uploads
 from api.native import batch_bodies
 from shared import clock
 from shared import errors as faults
@@ -18,12 +18,12 @@ from shared.storage import troubles
 MEDIA_TYPE = "application/octet-stream"
 
 
-async def of_form(request: fastapi.Request, given: parts.Parts, tenant_id: str) -> batches.Batch:
+async def of_form(request: fastapi.Request, given: parts.Parts, caller: auth.Caller) -> batches.Batch:
     """Store the file of a form and make the batch. Raises InvalidRequestError and the like; then nothing is stored."""
     form = uploads.Form(request, "file")
     await form.until_file()
     batch_id = batches.new_id()
-    key = f"{batches.folder(tenant_id, batch_id)}/input"
+    key = f"{batches.folder(caller.tenant_id, batch_id)}/input"
     head = _Head(form.chunks())
     try:
         await given.store.put_stream(key, head.chunks(), MEDIA_TYPE, given.settings.max_batch_bytes)
@@ -31,23 +31,22 @@ async def of_form(request: fastapi.Request, given: parts.Parts, tenant_id: str) 
         raise faults.TooLargeError(error.message, param="file") from None
     try:
         fields = batch_bodies.of_form(await form.rest())
-        _check(given, fields, form.filename, bytes(head.kept))
+        _check(given, caller, fields, form.filename, bytes(head.kept))
         await _vet(given, fields)
-        return await _make(given, tenant_id, batch_id, fields, form.filename, key)
+        return await _make(given, caller, batch_id, fields, form.filename, key)
     except BaseException:
         await given.store.delete([key])
         raise
 
 
-async def of_url(given: parts.Parts, tenant_id: str, fields: batch_bodies.BatchFromUrl) -> batches.Batch:
+async def of_url(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFromUrl) -> batches.Batch:
     """Make a batch whose file a worker fetches. Raises InvalidRequestError and the like."""
-    if fields.model is not None:
-        known_model(given, fields.model)
+    _check_model(given, caller, fields)
     await _vet(given, fields)
     batch_id = batches.new_id()
-    key = f"{batches.folder(tenant_id, batch_id)}/input"
+    key = f"{batches.folder(caller.tenant_id, batch_id)}/input"
     name = fields.url.partition("?")[0].rstrip("/").rpartition("/")[2][:200]
-    return await _make(given, tenant_id, batch_id, fields, name, key, fields.url)
+    return await _make(given, caller, batch_id, fields, name, key, fields.url)
 
 
 def known_model(given: parts.Parts, slug: str) -> None:
@@ -61,16 +60,23 @@ async def _vet(given: parts.Parts, fields: batch_bodies.BatchFields) -> None:
         await receivers.vet_url(given.guard, fields.webhook_url, "webhook_url")
 
 
-def _check(given: parts.Parts, fields: batch_bodies.BatchFields, name: str, head: bytes) -> None:
+def _check_model(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFields) -> None:
     if fields.model is not None:
         known_model(given, fields.model)
+        if caller.sender.is_test:
+            acceptance.check_sandbox(given.catalog, [(fields.model, "model")])
+
+
+def _check(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFields, name: str, head: bytes) -> None:
+    _check_model(given, caller, fields)
     catalog = given.catalog
-    intake.check(fields.recipe(), name, head, fields.options(), catalog, given.usable_providers(catalog))
+    usable = batches.reach(catalog, given.usable_providers(catalog), is_test=caller.sender.is_test)
+    intake.check(fields.recipe(), name, head, fields.options(), catalog, usable)
 
 
 async def _make(
     given: parts.Parts,
-    tenant_id: str,
+    caller: auth.Caller,
     batch_id: str,
     fields: batch_bodies.BatchFields,
     name: str,
@@ -79,7 +85,9 @@ async def _make(
 ) -> batches.Batch:
     new = batches.NewBatch(
         id=batch_id,
-        tenant_id=tenant_id,
+        tenant_id=caller.tenant_id,
+        key_id=caller.key_id,
+        is_test=caller.sender.is_test,
         created_at=clock.now(),
         recipe=fields.recipe(),
         wishes=fields.wishes(),

@@ -71,11 +71,11 @@ async def create_batch(
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        made = await batch_uploads.of_form(request, given, caller.tenant_id)
+        made = await batch_uploads.of_form(request, given, caller)
     else:
         bodies.check_media_type(request)
         fields = batch_bodies.of_json(await request.json())
-        made = await batch_uploads.of_url(given, caller.tenant_id, fields)
+        made = await batch_uploads.of_url(given, caller, fields)
     given.hints.give()
     response.headers["Location"] = given.url(f"/v1/batches/{made.id}")
     return batch_answers.batch(given, made)
@@ -111,12 +111,12 @@ async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts
     """What was found in the file: columns, the first requests, every kind of fault, the price."""
     catalog = given.catalog
     usable = given.usable_providers(catalog)
-    found = await reports.report(given.db, caller.tenant_id, batch_id, catalog, usable)
+    found = await reports.report(given.db, caller.tenant_id, batch_id, catalog, usable, clock.now())
     return batch_answers.Report(
         batch=batch_answers.with_errors(given, found.batch, found.groups),
         samples=found.samples,
         faulty=[batch_answers.row_error(row) for row in found.faulty],
-        budget_suffices=None,
+        budget_suffices=found.budget_suffices,
     )
 
 
@@ -143,11 +143,12 @@ async def get_errors(
 
 
 _CHANGED: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 404, 409)
+_BEGUN: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 402, 404, 409)
 
 
-@router.post("/v1/batches/{batch_id}/start", operation_id="start_batch", responses=_CHANGED)
+@router.post("/v1/batches/{batch_id}/start", operation_id="start_batch", responses=_BEGUN)
 async def start_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
-    """Begin to run a batch that was only tried (`dry_run`). May be repeated."""
+    """Begin to run a batch that was only tried (`dry_run`), or that the budget did not allow. May be repeated."""
     return _moved(given, await batch_services.start(given.db, caller.tenant_id, batch_id, clock.now()))
 
 
@@ -169,7 +170,7 @@ async def cancel_batch(batch_id: BatchId, caller: auth.Authenticated, given: par
     return _moved(given, await batch_services.cancel(given.db, caller.tenant_id, batch_id))
 
 
-@router.post("/v1/batches/{batch_id}/retry", operation_id="retry_batch", responses=_CHANGED)
+@router.post("/v1/batches/{batch_id}/retry", operation_id="retry_batch", responses=_BEGUN)
 async def retry_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Run the failed, cancelled and expired rows again, and only those. They get new job ids; the old ones stay."""
     return _moved(given, await batch_services.retry(given.db, caller.tenant_id, batch_id, clock.now()))

@@ -54,6 +54,8 @@ async def create(request: fastapi.Request, caller: auth.Submitter, given: parts.
     new = batches.NewBatch(
         id=batches.new_id(),
         tenant_id=caller.tenant_id,
+        key_id=caller.key_id,
+        is_test=caller.sender.is_test,
         created_at=now,
         recipe=recipes.Recipe(),
         wishes=batches.Wishes(completion_window_seconds=window_seconds, metadata=fields.metadata or {}),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from shared.db import engine, rows
 from shared.db.tables import batch_rows as tables
-from shared.domain import attempts, batch_rows, batches, faults, sheets, slices, states
+from shared.domain import attempts, batch_rows, batches, faults, ledger, sheets, slices, states
 
 COPIED = (
     "batch_number",
@@ -119,9 +119,9 @@ async def begin(
 
 async def finish(
     connection: engine.Connection, batch: batches.Batch, slice_number: int | None, outcomes: Sequence[slices.Outcome]
-) -> list[int]:
-    """Write back rows this slice has in hand (None: rows just picked, in nobody's hand); answers which of them it
-    still had. Rows taken up by another since are left alone.
+) -> list[batch_rows.Written]:
+    """Write back rows this slice has in hand (None: rows just picked, in nobody's hand); answers those it still had.
+    Rows taken up by another since are left alone.
     """
     changed = await connection.execute(
         sa.text(
@@ -136,11 +136,30 @@ async def finish(
             "CAST(:keep AS boolean[])) "
             "AS v(number, status, due_at, finished_at, output, code, message, cost, history, keep) "
             "WHERE r.batch_number = :batch AND r.number = v.number "
-            "AND r.slice IS NOT DISTINCT FROM CAST(:slice AS bigint) RETURNING r.number"
+            "AND r.slice IS NOT DISTINCT FROM CAST(:slice AS bigint) "
+            "RETURNING r.number, r.status, r.generation, r.attempt, r.model, r.provider, r.cost_micros, r.history"
         ),
         {"batch": batch.number, "slice": slice_number, **_columns(outcomes)},
     )
-    return list(changed.scalars())
+    return [batch_rows.Written(row.number, _charges(batch, row)) for row in changed]
+
+
+def _charges(batch: batches.Batch, row: sa.Row[Any]) -> tuple[ledger.RowCharge, ...]:
+    """One charge (also of 0) an attempt that was asked, as for single jobs, once the row has ended as a row. One that
+    an ordinary job carries on is charged with that job: all its attempts, once.
+    """
+    if row.status in (_Status.QUEUED, _Status.IN_PROGRESS):
+        return ()
+    job_id = batches.row_id(batch.id, row.generation, row.number)
+
+    def charge(number: int, model: str, provider: str, micros: int) -> ledger.RowCharge:
+        return ledger.RowCharge(job_id, f"{job_id}.{number}", model, provider, micros)
+
+    past = row.history or []
+    made = [charge(item["number"], item["model"], item["provider"], item.get("cost_micros", 0)) for item in past]
+    if row.status == _Status.COMPLETED:
+        made.append(charge(row.attempt, row.model, row.provider, row.cost_micros - sum(item.micros for item in made)))
+    return tuple(made)
 
 
 def _columns(outcomes: Sequence[slices.Outcome]) -> dict[str, list[Any]]:
@@ -160,9 +179,9 @@ def _columns(outcomes: Sequence[slices.Outcome]) -> dict[str, list[Any]]:
 
 
 async def stop_waiting(
-    connection: engine.Connection, batch_number: int, ending: states.JobStatus, now: datetime
-) -> Counter[str]:
-    """End up to CHUNK_ROWS rows that nobody has in hand and no job carries; how many had which status."""
+    connection: engine.Connection, batch: batches.Batch, ending: states.JobStatus, now: datetime
+) -> tuple[Counter[str], list[batch_rows.Written]]:
+    """End up to CHUNK_ROWS rows that nobody has in hand and no job carries; how many had which status, and the rows."""
     code = "cancelled" if ending is states.JobStatus.CANCELLED else "deadline_exceeded"
     changed = await connection.execute(
         sa.text(
@@ -170,10 +189,11 @@ async def stop_waiting(
             "AND status IN ('queued', 'in_progress') AND slice IS NULL AND job_id IS NULL LIMIT :limit FOR UPDATE) "
             "UPDATE batch_rows AS r SET status = :ending, due_at = NULL, finished_at = :now, "
             "error_code = :code, error_message = :message FROM waiting "
-            "WHERE r.batch_number = :batch AND r.number = waiting.number RETURNING waiting.status"
+            "WHERE r.batch_number = :batch AND r.number = waiting.number RETURNING waiting.status AS before, "
+            "r.number, r.status, r.generation, r.attempt, r.model, r.provider, r.cost_micros, r.history"
         ),
         {
-            "batch": batch_number,
+            "batch": batch.number,
             "limit": CHUNK_ROWS,
             "ending": str(ending),
             "now": now,
@@ -181,7 +201,9 @@ async def stop_waiting(
             "message": "The batch was cancelled." if code == "cancelled" else "The batch's time was over.",
         },
     )
-    return Counter(changed.scalars())
+    found = list(changed)
+    written = [batch_rows.Written(row.number, _charges(batch, row)) for row in found]
+    return Counter(row.before for row in found), written
 
 
 async def reset(

@@ -18,7 +18,7 @@ _QUOTE = tuple(field.name for field in fields(batches.Quote))
 _PLAIN = tuple(
     field.name
     for field in fields(batches.Batch)
-    if field.name not in ("counts", "quote", "recipe", "wishes", "options", "layout", "notes", "files")
+    if field.name not in ("counts", "quote", "recipe", "wishes", "options", "layout", "notes", "files", "budget_ids")
 )
 
 
@@ -29,6 +29,8 @@ async def insert(connection: engine.Connection, new: batches.NewBatch) -> batche
         .values(
             id=new.id,
             tenant_id=new.tenant_id,
+            key_id=new.key_id,
+            is_test=new.is_test,
             status=batches.BatchStatus.VALIDATING,
             created_at=new.created_at,
             recipe=new.recipe.model_dump(mode="json", exclude_defaults=True),
@@ -123,6 +125,11 @@ async def move(connection: engine.Connection, number: int, deltas: Mapping[str, 
         await connection.execute(sa.update(_B).where(_B.c.number == number).values(**changes))
 
 
+async def note_dearest(connection: engine.Connection, number: int, micros: int) -> None:
+    """Write that a row may cost so much, unless another may cost more."""
+    await note(connection, number, dearest_micros=sa.func.greatest(_B.c.dearest_micros, micros))
+
+
 async def ring_by(connection: engine.Connection, number: int, at: datetime) -> None:
     """Have the batch rung for at `at`, or earlier if it is due earlier."""
     await note(connection, number, ring_at=sa.func.least(_B.c.ring_at, at))
@@ -152,6 +159,7 @@ def batch(row: rows.Row) -> batches.Batch:
         options=_options(found["options"]),
         layout=_layout(found["layout"]) if found["layout"] else None,
         notes=tuple(found["notes"]),
+        budget_ids=tuple(found["budget_ids"]),
         files=tuple(batches.ResultFile(**item) for item in found["files"]),
     )
 

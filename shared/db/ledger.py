@@ -10,7 +10,7 @@ from shared import ids
 from shared.db import engine
 from shared.db.tables import jobs as job_tables
 from shared.db.tables import ledger as tables
-from shared.domain import attempts, jobs, ledger, states
+from shared.domain import attempts, batches, jobs, ledger, states
 
 _L = tables.ledger
 _JOBS = job_tables.jobs
@@ -32,6 +32,28 @@ async def settle(
     await _append(connection, [*entries, *(_charge(job, attempt, now) for attempt in history if attempt.sent_at)])
 
 
+async def hold_batch(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
+    """Write down what was reserved for this generation of a batch. Raises if it was before."""
+    if batch.held_micros:
+        tag = f"{batch.id}.{batch.generation}"
+        await _append(connection, [_batch_entry(batch, ledger.EntryKind.HOLD, batch.held_micros, tag, now)])
+
+
+async def settle_batch(
+    connection: engine.Connection,
+    batch: batches.Batch,
+    released_micros: int,
+    charges: Sequence[ledger.RowCharge],
+    now: datetime,
+) -> None:
+    """Write down what a batch lets go of, and the charges of rows that ended. Raises if one was charged before."""
+    entries = [_row_charge(batch, charge, now) for charge in charges]
+    if released_micros:
+        tag = ids.new(ids.Prefix.LEDGER)
+        entries.append(_batch_entry(batch, ledger.EntryKind.RELEASE, -released_micros, tag, now))
+    await _append(connection, entries)
+
+
 async def unsettled(connection: engine.Connection, limit: int) -> list[str]:
     """Jobs that are over and still hold money. There should be none."""
     found = await connection.execute(
@@ -51,6 +73,29 @@ async def imbalances(connection: engine.Connection) -> list[ledger.Imbalance]:
 
 def _entry(job: jobs.Job, kind: ledger.EntryKind, micros: int, now: datetime) -> ledger.Entry:
     return ledger.Entry(ids.new(ids.Prefix.LEDGER), job.tenant_id, job.key_id, job.id, job.kind, kind, micros, now)
+
+
+def _batch_entry(batch: batches.Batch, kind: ledger.EntryKind, micros: int, tag: str, now: datetime) -> ledger.Entry:
+    return ledger.Entry(
+        ids.new(ids.Prefix.LEDGER), batch.tenant_id, batch.key_id, batch.id, ledger.BATCH, kind, micros, now, tag
+    )
+
+
+def _row_charge(batch: batches.Batch, charge: ledger.RowCharge, now: datetime) -> ledger.Entry:
+    return ledger.Entry(
+        id=ids.new(ids.Prefix.LEDGER),
+        tenant_id=batch.tenant_id,
+        key_id=batch.key_id,
+        job_id=charge.job_id,
+        # Rows of other kinds go on as ordinary jobs.
+        job_kind=states.Kind.TEXT,
+        kind=ledger.EntryKind.CHARGE,
+        micros=charge.micros,
+        created_at=now,
+        attempt_id=charge.reference,
+        model=charge.model,
+        provider=charge.provider,
+    )
 
 
 def _charge(job: jobs.Job, attempt: attempts.Attempt, now: datetime) -> ledger.Entry:
@@ -78,6 +123,9 @@ def _values(entry: ledger.Entry) -> dict[str, Any]:
     return {column.name: getattr(entry, column.name) for column in _L.columns}
 
 
+# A row's job id begins as its batch's id does (domain/batches.row_id).
+_BATCH_OF = f"'{ids.Prefix.BATCH}' || substr(l.job_id, 4, 20) || '0000000'"
+_OVER_BATCHES = ", ".join(f"'{status}'" for status in sorted(batches.OVER))
 _OVER = ", ".join(f"'{status}'" for status in sorted(states.TERMINAL))
 # Each names rows where two sums differ, in micro-dollars.
 _AUDITS = {
@@ -96,11 +144,27 @@ _AUDITS = {
         SELECT id, 0 AS expected, held_micros AS found FROM jobs WHERE status IN ({_OVER}) AND held_micros <> 0""",  # noqa: S608
     "a budget holds what its jobs hold": """
         SELECT b.id, b.held_micros AS found, coalesce(sum(j.held_micros), 0) AS expected
-        FROM budgets b LEFT JOIN jobs j ON b.id = ANY(j.budget_ids)
+        FROM budgets b LEFT JOIN (SELECT held_micros, budget_ids FROM jobs
+          UNION ALL SELECT held_micros, budget_ids FROM batches) j ON b.id = ANY(j.budget_ids)
         GROUP BY b.id HAVING b.held_micros <> coalesce(sum(j.held_micros), 0)""",
-    "a budget has spent what was charged in its window": """
-        SELECT b.id, b.spent_micros AS found, coalesce(sum(l.micros), 0) AS expected
-        FROM budgets b LEFT JOIN jobs j ON b.id = ANY(j.budget_ids)
-        LEFT JOIN ledger l ON l.job_id = j.id AND l.kind = 'charge' AND l.created_at >= b.window_at
-        GROUP BY b.id HAVING b.spent_micros <> coalesce(sum(l.micros), 0)""",
+    "a batch holds what its ledger entries hold": """
+        SELECT b.id, b.held_micros AS expected, coalesce(sum(l.micros), 0) AS found
+        FROM batches b LEFT JOIN ledger l ON l.job_id = b.id AND l.kind IN ('hold', 'release')
+        GROUP BY b.number HAVING b.held_micros <> coalesce(sum(l.micros), 0)""",
+    "a batch that is over holds nothing": f"""
+        SELECT id, 0 AS expected, held_micros AS found FROM batches
+        WHERE status IN ({_OVER_BATCHES}) AND held_micros <> 0""",  # noqa: S608
+    "a batch that is over was charged what its rows cost": f"""
+        SELECT b.id, b.cost_micros AS expected, coalesce(sum(l.micros), 0) AS found
+        FROM batches b LEFT JOIN ledger l ON l.kind = 'charge' AND b.id = {_BATCH_OF}
+        WHERE b.status IN ({_OVER_BATCHES}) GROUP BY b.number
+        HAVING b.cost_micros <> coalesce(sum(l.micros), 0)""",  # noqa: S608
+    "a budget has spent what was charged in its window": f"""
+        WITH charges AS (
+          SELECT l.micros, l.created_at, coalesce(j.budget_ids, t.budget_ids) AS budget_ids FROM ledger l
+          LEFT JOIN jobs j ON j.id = l.job_id LEFT JOIN batches t ON j.id IS NULL AND t.id = {_BATCH_OF}
+          WHERE l.kind = 'charge')
+        SELECT b.id, b.spent_micros AS found, coalesce(sum(c.micros), 0) AS expected
+        FROM budgets b LEFT JOIN charges c ON b.id = ANY(c.budget_ids) AND c.created_at >= b.window_at
+        GROUP BY b.id HAVING b.spent_micros <> coalesce(sum(c.micros), 0)""",  # noqa: S608
 }

@@ -13,6 +13,7 @@ from shared.domain import (
     batches,
     doubts,
     jobs,
+    ledger,
     models,
     outputs,
     pricing,
@@ -22,7 +23,6 @@ from shared.domain import (
     routing,
     sheets,
     states,
-    tenants,
 )
 
 MOST_KEPT_SHAPES = 20_000
@@ -87,6 +87,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A row that was written back. `charges`: what each of its attempts cost, once the row has ended."""
+
+    number: int
+    charges: tuple[ledger.RowCharge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What one row should come to, and how long its prompt may be."""
 
@@ -106,7 +114,8 @@ def job_of(batch: batches.Batch, row: Row, body: Mapping[str, Any]) -> jobs.Job:
     return jobs.Job(
         id=batches.row_id(batch.id, row.generation, row.number),
         tenant_id=batch.tenant_id,
-        key_id=tenants.ADMIN_KEY_ID,
+        key_id=batch.key_id,
+        is_test=batch.is_test,
         kind=kind,
         status=status,
         step=states.Step.DONE if over else states.Step.SUBMIT,

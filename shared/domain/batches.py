@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared import ids
-from shared.domain import recipes, sheets, states
+from shared.domain import models, recipes, sheets, states
 
 # The last characters of a batch's id are noughts: there the ids of its rows have generation and row (`row_id`).
 _BODY_CHARACTERS = 26
@@ -94,15 +94,23 @@ class Counts:
         """The rows that have no outcome yet."""
         return self.queued + self.in_progress
 
+    @property
+    def unfinished(self) -> int:
+        """The rows that a start or a retry would run."""
+        return self.open + self.failed + self.cancelled + self.expired
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What the valid rows should come to, in micro-dollars: at the cheapest endpoints, and at the dearest."""
+    """What the valid rows should come to, in micro-dollars: at the cheapest endpoints, and at the dearest.
+    `dearest_micros`: the dearest single row at its dearest endpoint.
+    """
 
     least_micros: int = 0
     most_micros: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    dearest_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,7 @@ class NewBatch:
 
     id: str
     tenant_id: str
+    key_id: str
     created_at: datetime
     recipe: recipes.Recipe
     wishes: Wishes
@@ -145,15 +154,19 @@ class NewBatch:
     clone_of: str | None = None
     # Where `webhook_url` leads, as receivers are kept by origin.
     webhook_origin: str | None = None
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A row of `batches`. `number` is its short name inside the database. `layout` is None until the file was read."""
+    """A row of `batches`. `number` is its short name inside the database. `layout` is None until the file was read.
+    `held_micros` is reserved for the rows that have no outcome, in each of `budget_ids`.
+    """
 
     number: int
     id: str
     tenant_id: str
+    key_id: str
     status: BatchStatus
     created_at: datetime
     recipe: recipes.Recipe
@@ -180,11 +193,23 @@ class Batch:
     error_code: str | None = None
     error_message: str | None = None
     files: tuple[ResultFile, ...] = ()
+    is_test: bool = False
+    held_micros: int = 0
+    budget_ids: tuple[str, ...] = ()
+
+    def most_micros(self, rows: int) -> int:
+        """The most that so many of its rows should cost. What a single row should is not kept."""
+        return 0 if self.is_test else min(self.quote.most_micros, rows * self.quote.dearest_micros)
 
     @property
     def folder(self) -> str:
         """Where the files of this generation lie in the bucket."""
         return f"{folder(self.tenant_id, self.id)}/results-{self.generation}"
+
+
+def reach(catalog: models.Catalog, usable: frozenset[str], *, is_test: bool) -> frozenset[str]:
+    """The providers that rows may be sent to: those of a test key, to sandboxes only."""
+    return usable & catalog.sandboxes() if is_test else usable
 
 
 def folder(tenant_id: str, batch_id: str) -> str:

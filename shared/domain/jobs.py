@@ -51,7 +51,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What is inserted when a request is accepted. `prices`: what each endpoint asks for today, by its name."""
+    """What is inserted when a request is accepted. `prices`: what each endpoint asks for today, by its name. One that
+    carries on a row of a batch holds no money: the batch does, until the row ends.
+    """
 
     id: str
     tenant_id: str

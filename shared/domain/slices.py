@@ -97,6 +97,10 @@ class Outcome:
     ended: attempts.Attempt | None = None
     is_open: bool = False
 
+    def for_nothing(self) -> "Outcome":
+        """The same, of a test key: it costs nothing."""
+        return replace(self, cost_micros=0, ended=replace(self.ended, cost_micros=0) if self.ended else None)
+
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
@@ -113,7 +117,8 @@ def plan(batch: batches.Batch, order: Order, supply: Supply, now: datetime) -> A
     """What to do with a row that was just claimed."""
     row = order.row
     if order.kind is not states.Kind.TEXT:
-        estimate = routing.decide(order.request, supply.catalog, supply.usable).dearest_micros()
+        usable = batches.reach(supply.catalog, supply.usable, is_test=batch.is_test)
+        estimate = routing.decide(order.request, supply.catalog, usable).dearest_micros()
         return HandOver(order, states.Step.SUBMIT, now, estimate_micros=estimate)
     if row.sent_at is not None:
         return _settle(batch, order, supply.catalog, now)
@@ -219,7 +224,7 @@ def _next(
     route = routing.decide(
         order.request,
         supply.catalog,
-        supply.usable,
+        batches.reach(supply.catalog, supply.usable, is_test=batch.is_test),
         snapshot=supply.snapshot,
         seed=batches.row_id(batch.id, order.row.generation, order.row.number),
         asked=[attempt.endpoint for attempt in history],

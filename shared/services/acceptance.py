@@ -1,5 +1,6 @@
 """Accepting a request: everything that can be refused is refused here, before anything is stored or spent."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -142,13 +143,18 @@ def _reach(catalog: models.Catalog, usable_providers: frozenset[str], new: NewRe
     """The providers this sender may use. Raises ForbiddenError for a test key that asks for a real model."""
     if not new.sender.is_test:
         return usable_providers
+    check_sandbox(catalog, _asked(new.request), new.kind)
+    return usable_providers & catalog.sandboxes()
+
+
+def check_sandbox(catalog: models.Catalog, asked: Sequence[tuple[str, str]], kind: states.Kind | None = None) -> None:
+    """Raise ForbiddenError for a model, named with its field, that a test key does not reach."""
     sandboxes = catalog.sandboxes()
     inside = {m.id for m in catalog.models.values() if sandboxes & {endpoint.provider for endpoint in m.endpoints}}
-    for slug, param in _asked(new.request):
+    for slug, param in asked:
         if slug not in inside:
-            known = sorted(name for name in inside if catalog.models[name].kind is new.kind)
+            known = sorted(name for name in inside if kind is None or catalog.models[name].kind is kind)
             raise errors.ForbiddenError("A test key reaches sandbox models only.", param=param, accepted=known[:20])
-    return usable_providers & sandboxes
 
 
 def routed(
@@ -194,7 +200,7 @@ def _new_job(new: NewRequest, catalog: models.Catalog, route: routing.Route, now
         metadata=request.metadata,
         estimate_micros=0 if sender.is_test else route.dearest_micros(),
         request=requests.store(request),
-        prices=_prices(catalog, request),
+        prices=prices_of(catalog, request),
         rerun_of=new.rerun_of,
         webhook=_webhook(request),
         is_test=sender.is_test,
@@ -205,8 +211,8 @@ def _new_job(new: NewRequest, catalog: models.Catalog, route: routing.Route, now
     )
 
 
-def _prices(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str, dict[str, str]]:
-    """Of every endpoint that might come to serve it, also those that are out of the route now."""
+def prices_of(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str, dict[str, str]]:
+    """Today's prices of every endpoint that might come to serve it, also those that are out of the route now."""
     offered = (offer for slug in request.asked_models() for offer in offers.of_model(catalog, slug))
     return {offer.name: pricing.snapshot(offer.endpoint, request) for offer in offered}
 

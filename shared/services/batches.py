@@ -44,7 +44,9 @@ async def list_page(
 
 
 async def start(db: engine.Database, tenant_id: str, batch_id: str, now: datetime) -> batches.Batch:
-    """Begin to run a batch that was only tried. Commits. May be repeated. Raises NotFoundError, ConflictError."""
+    """Begin to run a batch that was only tried. Commits. May be repeated. Raises NotFoundError, ConflictError,
+    BudgetExceededError; then nothing has changed.
+    """
     async with db.transaction() as connection:
         batch = await find(connection, tenant_id, batch_id, for_update=True)
         if batch.status in (_S.IN_PROGRESS, _S.PAUSED):
@@ -91,7 +93,7 @@ async def cancel(db: engine.Database, tenant_id: str, batch_id: str) -> batches.
 
 async def retry(db: engine.Database, tenant_id: str, batch_id: str, now: datetime) -> batches.Batch:
     """Run the failed, cancelled and expired rows again, as a new generation; their old outcomes are kept. Commits.
-    Raises NotFoundError, and ConflictError while the batch runs or when there is nothing to run.
+    Raises NotFoundError, ConflictError while the batch runs or when there is nothing to run, BudgetExceededError.
     """
     async with db.transaction() as connection:
         batch = await find(connection, tenant_id, batch_id, for_update=True)
@@ -125,6 +127,8 @@ async def clone(db: engine.Database, tenant_id: str, batch_id: str, wish: "Clone
         new = batches.NewBatch(
             id=batches.new_id(),
             tenant_id=tenant_id,
+            key_id=batch.key_id,
+            is_test=batch.is_test,
             created_at=now,
             recipe=recipes.Recipe.model_validate(recipe.model_dump(exclude_defaults=True)),
             wishes=replace(batch.wishes, dry_run=wish.dry_run),

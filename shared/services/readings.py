@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import failpoints
+from shared import errors, failpoints
 from shared.db import batch_rows as row_rows
 from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, events, sheets, states
+from shared.services import reservations
 
 
 class LostReadingError(Exception):
@@ -36,6 +37,10 @@ class Chunk:
         """What the rows come to, by column of `batches`."""
         names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
         return {name: sum(getattr(price, name) * rows for price, rows in self._prices.values()) for name in names}
+
+    def dearest_micros(self) -> int:
+        """What the dearest row may cost."""
+        return max((price.most_micros for price, _ in self._prices.values()), default=0)
 
 
 async def save_layout(
@@ -68,13 +73,14 @@ async def store(db: engine.Database, batch: batches.Batch, slice_number: int, ch
                 **chunk.quote(),
             },
         )
+        await batch_tables.note_dearest(connection, batch.number, chunk.dearest_micros())
         await batch_tables.note(connection, batch.number, cursor=chunk.last)
     failpoints.reach(failpoints.Failpoint.ROWS_STORED)
 
 
 async def finish(db: engine.Database, batch: batches.Batch, slice_number: int, now: datetime) -> batches.BatchStatus:
-    """The whole file was read: mark doubled ids, and make the batch ready, running or failed. Commits.
-    Raises LostReadingError.
+    """The whole file was read: mark doubled ids, and make the batch ready, running or failed. One that no budget
+    allows is ready, with the reason. Commits. Raises LostReadingError.
     """
     async with db.transaction() as connection:
         await row_rows.allow_long(connection)
@@ -116,8 +122,9 @@ def _fault_of(counts: batches.Counts, wishes: batches.Wishes) -> tuple[str, str]
 
 async def _reject(connection: engine.Connection, batch: batches.Batch, fault: tuple[str, str], now: datetime) -> None:
     """The good rows are cancelled, the faulty ones stay to be read."""
-    while stopped := await row_rows.stop_waiting(connection, batch.number, states.JobStatus.CANCELLED, now):
-        count = stopped.total()
+    # None of them was asked yet: there is nothing to charge.
+    while written := (await row_rows.stop_waiting(connection, batch, states.JobStatus.CANCELLED, now))[1]:
+        count = len(written)
         await batch_tables.move(connection, batch.number, {"queued": -count, "cancelled": count})
     await _end(connection, batch, *fault, now)
 
@@ -137,28 +144,42 @@ async def _end(connection: engine.Connection, batch: batches.Batch, code: str, m
 
 
 async def _go_on(connection: engine.Connection, batch: batches.Batch, now: datetime) -> batches.BatchStatus:
-    ready = {"validated_at": now, "cursor": 0, "holder": None}
-    counts = {"rows": batch.counts.total, "invalid": batch.counts.invalid}
+    ready: dict[str, Any] = {"validated_at": now, "cursor": 0, "holder": None}
+    counts: dict[str, Any] = {"rows": batch.counts.total, "invalid": batch.counts.invalid}
+    if not batch.wishes.dry_run:
+        try:
+            async with connection.begin_nested():
+                await batch_tables.add_event(connection, batch, events.EventType.BATCH_VALIDATED, now, counts)
+                await start(connection, batch, now, **ready)
+                return batches.BatchStatus.IN_PROGRESS
+        except errors.BudgetExceededError as error:
+            message = f"{error.message} Nothing was run: raise the budget, then POST /v1/batches/{batch.id}/start."
+            ready |= {"error_code": error.code, "error_message": message}
+            counts |= {"code": error.code, "message": message}
     await batch_tables.add_event(connection, batch, events.EventType.BATCH_VALIDATED, now, counts)
-    if batch.wishes.dry_run:
-        await batch_tables.change(connection, batch.number, batches.BatchStatus.READY, **ready)
-        return batches.BatchStatus.READY
-    await start(connection, batch, now, **ready)
-    return batches.BatchStatus.IN_PROGRESS
+    await batch_tables.change(connection, batch.number, batches.BatchStatus.READY, **ready)
+    return batches.BatchStatus.READY
 
 
 async def start(
     connection: engine.Connection, batch: batches.Batch, now: datetime, **values: object
 ) -> batches.Batch | None:
-    """Begin to run the rows, in the caller's transaction; None when the batch may not be started from where it is."""
+    """Begin to run the rows, in the caller's transaction; None when the batch may not be started from where it is.
+    Raises BudgetExceededError; then the caller undoes what this has written.
+    """
     deadline_at = now + timedelta(seconds=batch.wishes.completion_window_seconds)
     running = batches.BatchStatus.IN_PROGRESS
     started = await batch_tables.change(
-        connection, batch.number, running, started_at=now, deadline_at=deadline_at, **values
+        connection,
+        batch.number,
+        running,
+        **{"started_at": now, "deadline_at": deadline_at, "error_code": None, "error_message": None, **values},
     )
     if started is not None:
         data = {"rows": batch.counts.queued, "generation": started.generation}
         await batch_tables.add_event(connection, batch, events.EventType.BATCH_STARTED, now, data)
+        # Last: the rows of budgets are the busiest, and stay locked until the commit.
+        await reservations.begin_batch(connection, started, now)
     return started
 
 

@@ -8,6 +8,7 @@ from shared.db import engine
 from shared.db import results as result_rows
 from shared.domain import batch_rows, batches, models, recipes, requests, slices
 from shared.services import batches as batch_services
+from shared.services import reservations
 
 SHOWN_FAULTS = 1000
 SAMPLES = 3
@@ -23,12 +24,15 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a dry run found. `samples` are the first requests as they would be sent."""
+    """What a dry run found. `samples` are the first requests as they would be sent; `budget_suffices` is None if there
+    is no budget.
+    """
 
     batch: batches.Batch
     groups: list[dict[str, Any]]
     samples: list[dict[str, Any]]
     faulty: list[batch_rows.Row]
+    budget_suffices: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ async def with_groups(db: engine.Database, tenant_id: str, batch_id: str) -> tup
 
 
 async def report(
-    db: engine.Database, tenant_id: str, batch_id: str, catalog: models.Catalog, usable: frozenset[str]
+    db: engine.Database, tenant_id: str, batch_id: str, catalog: models.Catalog, usable: frozenset[str], now: datetime
 ) -> Report:
     """What was found in the batch's file. Raises NotFoundError."""
     async with db.transaction() as connection:
@@ -79,7 +83,9 @@ async def report(
         first = await result_rows.first_rows(connection, batch, SAMPLES)
         faulty = await result_rows.faulty(connection, batch, 0, SHOWN_FAULTS)
         groups = await _groups(connection, batch)
-    return Report(batch, groups, samples(batch, first, catalog, usable), faulty)
+        suffices = await reservations.suffices(connection, batch, now)
+    usable = batches.reach(catalog, usable, is_test=batch.is_test)
+    return Report(batch, groups, samples(batch, first, catalog, usable), faulty, suffices)
 
 
 async def faults(

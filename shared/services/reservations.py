@@ -1,18 +1,21 @@
-"""Money while it is on its way: reserved when a job is admitted, settled when it ends (promise P7).
+"""Money while it is on its way: reserved when a job or a batch is admitted, settled as it ends (promise P7).
 
 These functions belong into the transaction of the change they go with; they do not commit.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from shared import errors, metrics
+from shared.db import batches as batch_tables
 from shared.db import budgets as budget_rows
 from shared.db import engine, events, ledger
-from shared.domain import attempts, budgets, jobs
+from shared.domain import attempts, batches, budgets, jobs
 from shared.domain import events as domain_events
+from shared.domain import ledger as domain_ledger
 
 IN_FLIGHT_RETRY_SECONDS = 10
 
@@ -43,11 +46,66 @@ async def settle(
     """
     await ledger.settle(connection, job, history, now)
     spent = sum(attempt.cost_micros for attempt in history)
-    reached = await budget_rows.settle(connection, job.budget_ids, job.held_micros, spent, now)
-    for budget in reached:
-        await events.append(
-            connection, job.tenant_id, job.tenant_id, domain_events.EventType.BUDGET_THRESHOLD, now, _told(budget, now)
-        )
+    await _settle(connection, job.tenant_id, job.budget_ids, job.held_micros, spent, now)
+
+
+async def begin_batch(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
+    """Hold the most that the unfinished rows of a batch should cost in every budget of its key. The batch holds nothing
+    yet, and is locked. Raises BudgetExceededError; then the caller undoes what this has written.
+    """
+    micros = batch.most_micros(batch.counts.unfinished)
+    needed = await budget_rows.of_caller(connection, batch.tenant_id, batch.key_id) if micros else []
+    check(needed, micros, now)
+    budget_ids = tuple(budget.id for budget in needed)
+    await batch_tables.note(connection, batch.number, held_micros=micros, budget_ids=list(budget_ids))
+    await ledger.hold_batch(connection, replace(batch, held_micros=micros, budget_ids=budget_ids), now)
+    await reserve(connection, needed, micros, now)
+
+
+async def settle_batch(
+    connection: engine.Connection,
+    batch: batches.Batch,
+    charges: Sequence[domain_ledger.RowCharge],
+    by_jobs_micros: int,
+    now: datetime,
+) -> None:
+    """Charge rows that ended, and let go of what the rows left cannot need: nothing is held once there are none.
+    `batch` is locked, and as it is after its rows were moved; `by_jobs_micros` was charged by jobs that carried rows.
+    """
+    charged = sum(charge.micros for charge in charges)
+    left = max(batch.held_micros - charged - by_jobs_micros, 0)
+    # While a new generation is prepared, most of the rows to be run are not open yet.
+    if batch.reset_cursor is None:
+        left = min(left, batch.most_micros(batch.counts.open))
+    freed = batch.held_micros - left
+    if freed:
+        await batch_tables.note(connection, batch.number, held_micros=left)
+    await ledger.settle_batch(connection, batch, freed, charges, now)
+    if freed or charged:
+        await _settle(connection, batch.tenant_id, batch.budget_ids, freed, charged, now)
+
+
+async def suffices(connection: engine.Connection, batch: batches.Batch, now: datetime) -> bool | None:
+    """Whether the batch's unfinished rows fit into every budget of its key now; None if there is no budget."""
+    needed = await budget_rows.of_caller(connection, batch.tenant_id, batch.key_id)
+    if not needed:
+        return None
+    micros = batch.most_micros(batch.counts.unfinished)
+    held = dict.fromkeys(batch.budget_ids, batch.held_micros)
+    return all(budget.left_at(now) + held.get(budget.id, 0) >= micros for budget in needed)
+
+
+async def _settle(
+    connection: engine.Connection,
+    tenant_id: str,
+    budget_ids: Sequence[str],
+    held_micros: int,
+    spent_micros: int,
+    now: datetime,
+) -> None:
+    for budget in await budget_rows.settle(connection, budget_ids, held_micros, spent_micros, now):
+        kind = domain_events.EventType.BUDGET_THRESHOLD
+        await events.append(connection, tenant_id, tenant_id, kind, now, _told(budget, now))
 
 
 def refusal(budget: budgets.Budget, micros: int, now: datetime) -> errors.BudgetExceededError:
@@ -58,7 +116,7 @@ def refusal(budget: budgets.Budget, micros: int, now: datetime) -> errors.Budget
     metrics.BUDGET_REJECTIONS.labels(whose).inc()
     details = _told(budget, now) | {"limit_source": whose, "needed_micros": micros, "left_micros": left}
     if micros > budget.limit_micros:
-        sentence, retry_seconds = "This job alone is dearer than the whole budget.", None
+        sentence, retry_seconds = "This alone is dearer than the whole budget.", None
     elif spent + micros <= budget.limit_micros:
         sentence, retry_seconds = "The rest of the budget is held by jobs that run.", IN_FLIGHT_RETRY_SECONDS
     else:

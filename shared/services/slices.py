@@ -12,7 +12,7 @@ from shared.db import engine
 from shared.db import releases as release_rows
 from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, faults, models, recipes, slices, states
-from shared.services import releases
+from shared.services import releases, reservations
 
 _RUNS = frozenset({batches.BatchStatus.IN_PROGRESS, batches.BatchStatus.PAUSED})
 _HAS_ROWS_OUT = _RUNS | frozenset(batches.STOPPING)
@@ -44,7 +44,8 @@ async def begin(db: engine.Database, batch_id: str, owner: str, supply: Supply) 
         number = await slice_rows.begin(connection, batch.number, owner)
     checker = None
     if batch.layout is not None:
-        checker = batch_rows.Checker(batch.recipe, batch.layout, supply.catalog, supply.usable)
+        usable = batches.reach(supply.catalog, supply.usable, is_test=batch.is_test)
+        checker = batch_rows.Checker(batch.recipe, batch.layout, supply.catalog, usable)
     return Slice(number, batch, checker)
 
 
@@ -102,10 +103,13 @@ async def _tend(connection: engine.Connection, batch: batches.Batch, now: dateti
     ended, cost = await release_rows.settle_released(connection, batch.number)
     deltas = Counter(ended)
     deltas["in_progress"] -= ended.total()
+    written: list[batch_rows.Written] = []
     stopping = batches.STOPPING.get(batch.status)
     if stopping is not None:
+        # Failed rows that a new generation has not come to stay as they are.
+        await batch_tables.note(connection, batch.number, reset_cursor=None)
         await release_rows.cancel_released(connection, batch.number, now)
-        stopped = await row_rows.stop_waiting(connection, batch.number, stopping, now)
+        stopped, written = await row_rows.stop_waiting(connection, batch, stopping, now)
         deltas.subtract(stopped)
         deltas[stopping] += stopped.total()
     elif batch.reset_cursor is not None and batch.status is batches.BatchStatus.IN_PROGRESS:
@@ -113,8 +117,26 @@ async def _tend(connection: engine.Connection, batch: batches.Batch, now: dateti
         deltas.update(await _reset(connection, batch, batch.reset_cursor, now))
     await batch_tables.move(connection, batch.number, deltas, cost)
     still_open = batch.counts.open + deltas["queued"] + deltas["in_progress"]
-    if not still_open and batch.reset_cursor is None and batch.status is not batches.BatchStatus.PAUSED:
+    is_reset = stopping is not None or batch.reset_cursor is None
+    if not still_open and is_reset and batch.status is not batches.BatchStatus.PAUSED:
         await batch_tables.change(connection, batch.number, batches.BatchStatus.FINALIZING)
+    await _settle(connection, batch, written, cost, now)
+
+
+async def _settle(
+    connection: engine.Connection,
+    batch: batches.Batch,
+    written: Sequence[batch_rows.Written],
+    by_jobs_micros: int,
+    now: datetime,
+) -> None:
+    """The last thing in a transaction that ended rows: budgets are locked after everything else."""
+    charges = [charge for row in written for charge in row.charges]
+    if not charges and not batch.held_micros:
+        return
+    current = await batch_tables.by_id(connection, batch.id)
+    if current is not None:
+        await reservations.settle_batch(connection, current, charges, by_jobs_micros, now)
 
 
 async def _reset(connection: engine.Connection, batch: batches.Batch, after: int, now: datetime) -> Counter[str]:
@@ -137,21 +159,29 @@ async def turn(
         batch = await batch_tables.by_id(connection, here.batch.id, for_update=True)
         if batch is None or not await slice_rows.note_held(connection, here.number, held):
             raise LostSliceError(here.batch.id)
-        await _write_back(connection, batch, here.number, results, now)
+        written = await _write_back(connection, batch, here.number, results, supply, now)
         may_ask = batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None
         room = await _room(connection, batch, supply) if may_ask and here.checker else 0
-        asks = await _take(connection, batch, here, supply, room, now) if room > 0 else []
+        asks, ended = await _take(connection, batch, here, supply, room, now) if room > 0 else ([], [])
         await slice_rows.note_held(connection, here.number, held + len(asks))
+        await _settle(connection, batch, [*written, *ended], 0, now)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     return asks
 
 
 async def _write_back(
-    connection: engine.Connection, batch: batches.Batch, slice_number: int, results: Sequence[Result], now: datetime
-) -> None:
-    outcomes = [item for item in results if isinstance(item, slices.Outcome)]
+    connection: engine.Connection,
+    batch: batches.Batch,
+    slice_number: int,
+    results: Sequence[Result],
+    supply: Supply,
+    now: datetime,
+) -> list[batch_rows.Written]:
+    outcomes = [item.for_nothing() if batch.is_test else item for item in results if isinstance(item, slices.Outcome)]
+    rows: list[batch_rows.Written] = []
     if outcomes:
-        ours = set(await row_rows.finish(connection, batch, slice_number, outcomes))
+        rows = await row_rows.finish(connection, batch, slice_number, outcomes)
+        ours = {row.number for row in rows}
         written = [item for item in outcomes if item.number in ours]
         deltas = row_rows.statuses(written)
         deltas["in_progress"] -= len(written)
@@ -159,7 +189,8 @@ async def _write_back(
         await batch_tables.move(connection, batch.number, deltas, cost)
     handed = [item for item in results if isinstance(item, slices.HandOver)]
     if handed:
-        await releases.release(connection, batch, slice_number, handed, now)
+        await releases.release(connection, batch, slice_number, handed, supply.catalog, now)
+    return rows
 
 
 async def _room(connection: engine.Connection, batch: batches.Batch, supply: Supply) -> int:
@@ -182,26 +213,25 @@ def _limit_of_model(batch: batches.Batch, catalog: models.Catalog, usable: froze
 
 async def _take(
     connection: engine.Connection, batch: batches.Batch, here: Slice, supply: Supply, room: int, now: datetime
-) -> list[slices.Ask]:
+) -> tuple[list[slices.Ask], list[batch_rows.Written]]:
     picked = await row_rows.pick(connection, batch, room, now)
     if not picked:
-        return []
+        return [], []
     plans = [_plan(batch, here, row, supply, now) for row in picked]
     asks = [item for item in plans if isinstance(item, slices.Ask)]
     outcomes = [item for item in plans if isinstance(item, slices.Outcome)]
     handed = [item for item in plans if isinstance(item, slices.HandOver)]
     if asks:
         await row_rows.begin(connection, batch, here.number, asks, now)
-    if outcomes:
-        await row_rows.finish(connection, batch, None, outcomes)
+    written = await row_rows.finish(connection, batch, None, outcomes) if outcomes else []
     if handed:
-        await releases.release(connection, batch, None, handed, now)
+        await releases.release(connection, batch, None, handed, supply.catalog, now)
     deltas = Counter({"in_progress": len(asks) + len(handed)}) + row_rows.statuses(outcomes)
     deltas.subtract(str(row.status) for row in picked)
     await batch_tables.move(connection, batch.number, deltas)
     cursor = max(batch.cursor, *(row.number for row in picked))
     await batch_tables.note(connection, batch.number, cursor=cursor)
-    return asks
+    return asks, written
 
 
 def _plan(batch: batches.Batch, here: Slice, row: batch_rows.Row, supply: Supply, now: datetime) -> slices.Ask | Result:

@@ -43,7 +43,8 @@ async def _read(at: context.Context, here: slice_services.Slice, path: Path) -> 
     size_bytes = await _fetch(at, batch, path)
     wanted = recipes.columns_named(batch.recipe)
     layout = await asyncio.to_thread(files.layout_of, path, batch.source_name, batch.options, wanted)
-    checker = batch_rows.Checker(batch.recipe, layout, at.shelf.current, at.usable_providers())
+    usable = batches.reach(at.shelf.current, at.usable_providers(), is_test=batch.is_test)
+    checker = batch_rows.Checker(batch.recipe, layout, at.shelf.current, usable)
     await readings.save_layout(at.db, batch, here.number, layout, checker.notes, size_bytes)
     reader = Reader(batch, checker, files.records(path, layout), at.settings.max_batch_rows)
     async with aclosing(reader.chunks()) as chunks:

@@ -24,6 +24,8 @@ batches = sa.Table(
     sa.Column("number", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("is_test", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("ends_as", sa.Text, nullable=False, server_default="completed"),
     sa.Column("created_at", metadata.Moment, nullable=False),
@@ -60,7 +62,11 @@ batches = sa.Table(
     _amount("most_micros"),
     _amount("input_tokens"),
     _amount("output_tokens"),
+    _amount("dearest_micros"),
     _amount("cost_micros"),
+    # What is reserved for the rows that have no outcome, in which budgets.
+    _amount("held_micros"),
+    sa.Column("budget_ids", pg.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]")),
     sa.Column("generation", sa.SmallInteger, nullable=False, server_default=_ZERO),
     # Reading: the last row read. Running: the last row that was claimed for the first time.
     sa.Column("cursor", sa.Integer, nullable=False, server_default=_ZERO),
