@@ -41,7 +41,7 @@ async def of_form(request: fastapi.Request, given: parts.Parts, caller: auth.Cal
 
 async def of_url(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFromUrl) -> batches.Batch:
     """Make a batch whose file a worker fetches. Raises InvalidRequestError and the like."""
-    _check_model(given, caller, fields)
+    check_model(given, caller, fields.model)
     await _vet(given, fields)
     batch_id = batches.new_id()
     key = f"{batches.folder(caller.tenant_id, batch_id)}/input"
@@ -49,10 +49,16 @@ async def of_url(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.B
     return await _make(given, caller, batch_id, fields, name, key, fields.url)
 
 
-def known_model(given: parts.Parts, slug: str) -> None:
-    """Raise UnknownModelError for a name that is not in the catalog."""
+def check_model(given: parts.Parts, caller: auth.Caller, slug: str | None) -> None:
+    """Raise UnknownModelError for a name that is not in the catalog, ForbiddenError for one a test key does not reach.
+    Without a name, each row has its own.
+    """
+    if slug is None:
+        return
     if slug not in given.catalog.models:
         raise acceptance.unknown_model(given.catalog, slug, "model")
+    if caller.sender.is_test:
+        acceptance.check_sandbox(given.catalog, [(slug, "model")])
 
 
 async def _vet(given: parts.Parts, fields: batch_bodies.BatchFields) -> None:
@@ -60,15 +66,8 @@ async def _vet(given: parts.Parts, fields: batch_bodies.BatchFields) -> None:
         await receivers.vet_url(given.guard, fields.webhook_url, "webhook_url")
 
 
-def _check_model(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFields) -> None:
-    if fields.model is not None:
-        known_model(given, fields.model)
-        if caller.sender.is_test:
-            acceptance.check_sandbox(given.catalog, [(fields.model, "model")])
-
-
 def _check(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFields, name: str, head: bytes) -> None:
-    _check_model(given, caller, fields)
+    check_model(given, caller, fields.model)
     catalog = given.catalog
     usable = batches.reach(catalog, given.usable_providers(catalog), is_test=caller.sender.is_test)
     intake.check(fields.recipe(), name, head, fields.options(), catalog, usable)

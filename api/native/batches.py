@@ -149,7 +149,7 @@ _BEGUN: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 402, 404, 
 @router.post("/v1/batches/{batch_id}/start", operation_id="start_batch", responses=_BEGUN)
 async def start_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Begin to run a batch that was only tried (`dry_run`), or that the budget did not allow. May be repeated."""
-    return _moved(given, await batch_services.start(given.db, caller.tenant_id, batch_id, clock.now()))
+    return _moved(given, await batch_services.start(given.db, caller.sender, batch_id, clock.now()))
 
 
 @router.post("/v1/batches/{batch_id}/pause", operation_id="pause_batch", responses=_CHANGED)
@@ -161,7 +161,7 @@ async def pause_batch(batch_id: BatchId, caller: auth.Authenticated, given: part
 @router.post("/v1/batches/{batch_id}/resume", operation_id="resume_batch", responses=_CHANGED)
 async def resume_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Go on after a pause. May be repeated."""
-    return _moved(given, await batch_services.resume(given.db, caller.tenant_id, batch_id))
+    return _moved(given, await batch_services.resume(given.db, caller.sender, batch_id))
 
 
 @router.post("/v1/batches/{batch_id}/cancel", operation_id="cancel_batch", responses=_CHANGED)
@@ -173,18 +173,18 @@ async def cancel_batch(batch_id: BatchId, caller: auth.Authenticated, given: par
 @router.post("/v1/batches/{batch_id}/retry", operation_id="retry_batch", responses=_BEGUN)
 async def retry_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Run the failed, cancelled and expired rows again, and only those. They get new job ids; the old ones stay."""
-    return _moved(given, await batch_services.retry(given.db, caller.tenant_id, batch_id, clock.now()))
+    return _moved(given, await batch_services.retry(given.db, caller.sender, batch_id, clock.now()))
 
 
 @router.post("/v1/batches/{batch_id}/clone", status_code=202, operation_id="clone_batch", responses=_CHANGED)
 async def clone_batch(
     batch_id: BatchId, body: CloneBody, caller: auth.Authenticated, given: parts.Given
 ) -> batch_answers.Batch:
-    """Read the same file as a new batch, with another model if you name one."""
-    if body.model is not None:
-        batch_uploads.known_model(given, body.model)
+    """Read the same file as a new batch of your key, with another model if you name one."""
+    old = await batch_services.get(given.db, caller.tenant_id, batch_id)
+    batch_uploads.check_model(given, caller, body.model or old.recipe.model)
     wish = batch_services.Clone(body.model, body.dry_run)
-    return _moved(given, await batch_services.clone(given.db, caller.tenant_id, batch_id, wish, clock.now()))
+    return _moved(given, await batch_services.clone(given.db, caller.sender, batch_id, wish, clock.now()))
 
 
 def _moved(given: parts.Parts, batch: batches.Batch) -> batch_answers.Batch:
