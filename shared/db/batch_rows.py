@@ -178,6 +178,15 @@ def _columns(outcomes: Sequence[slices.Outcome]) -> dict[str, list[Any]]:
     }
 
 
+async def put_off(
+    connection: engine.Connection, batch: batches.Batch, numbers: Sequence[int], due_at: datetime
+) -> None:
+    """Have these rows, which were just picked and are in nobody's hand, looked at again at `due_at`."""
+    await connection.execute(
+        sa.update(_R).where(_R.c.batch_number == batch.number, _R.c.number.in_(numbers)).values(due_at=due_at)
+    )
+
+
 async def stop_waiting(
     connection: engine.Connection, batch: batches.Batch, ending: states.JobStatus, now: datetime
 ) -> tuple[Counter[str], list[batch_rows.Written]]:

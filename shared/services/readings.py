@@ -176,14 +176,16 @@ async def start(
     """Begin to run the rows, in the caller's transaction; None when the batch may not be started from where it is.
     Raises BudgetExceededError; then the caller undoes what this has written.
     """
-    deadline_at = now + timedelta(seconds=batch.wishes.completion_window_seconds)
+    begun: dict[str, object] = {
+        "started_at": now,
+        "deadline_at": now + timedelta(seconds=batch.wishes.completion_window_seconds),
+        "error_code": None,
+        "error_message": None,
+        "told_at": now,
+        "told_rows": batch.counts.total - batch.counts.unfinished,
+    }
     running = batches.BatchStatus.IN_PROGRESS
-    started = await batch_tables.change(
-        connection,
-        batch.number,
-        running,
-        **{"started_at": now, "deadline_at": deadline_at, "error_code": None, "error_message": None, **values},
-    )
+    started = await batch_tables.change(connection, batch.number, running, **begun | values)
     if started is not None:
         data = {"rows": batch.counts.queued, "generation": started.generation}
         await batch_tables.add_event(connection, batch, events.EventType.BATCH_STARTED, now, data)
