@@ -46,6 +46,17 @@ async def is_held(connection: engine.Connection, batch_number: int, slice_number
     return held == slice_number
 
 
+async def still_reads(connection: engine.Connection, batch_number: int, slice_number: int) -> bool:
+    """Whether this slice still holds the batch, and its file is to be read; locks the batch until the transaction
+    ends.
+    """
+    found = await connection.execute(
+        sa.select(_B.c.holder, _B.c.status).where(_B.c.number == batch_number).with_for_update()
+    )
+    row = found.one()
+    return bool(row.holder == slice_number and row.status == batches.BatchStatus.VALIDATING)
+
+
 async def note_held(connection: engine.Connection, slice_number: int, held: int) -> bool:
     """Write how many rows the slice has in hand; False if the slice is gone: its process was taken for dead."""
     changed = await connection.execute(

@@ -76,17 +76,8 @@ async def store(db: engine.Database, batch: batches.Batch, slice_number: int, ch
     async with db.transaction() as connection:
         await _still_ours(connection, batch, slice_number)
         await copies.copy_in(connection, chunk.lines)
-        await batch_tables.move(
-            connection,
-            batch.number,
-            {
-                "queued": chunk.rows - chunk.invalid,
-                "invalid": chunk.invalid,
-                **chunk.quote(),
-            },
-        )
-        await batch_tables.note_dearest(connection, batch.number, chunk.dearest_micros())
-        await batch_tables.note(connection, batch.number, cursor=chunk.last)
+        added = {"queued": chunk.rows - chunk.invalid, "invalid": chunk.invalid, **chunk.quote()}
+        await batch_tables.add_read(connection, batch.number, added, chunk.dearest_micros(), chunk.last)
     failpoints.reach(failpoints.Failpoint.ROWS_STORED)
 
 
@@ -198,7 +189,5 @@ async def start(
 
 
 async def _still_ours(connection: engine.Connection, batch: batches.Batch, slice_number: int) -> None:
-    held = await slice_rows.is_held(connection, batch.number, slice_number)
-    current = await batch_tables.by_id(connection, batch.id)
-    if not held or current is None or current.status is not batches.BatchStatus.VALIDATING:
+    if not await slice_rows.still_reads(connection, batch.number, slice_number):
         raise LostReadingError(batch.id)
