@@ -47,6 +47,7 @@ class Parts:
     keyring: signing.Keyring
     followers: events.Follower
     watch: endpoints.Watch
+    callback_secrets: callbacks.Secrets
     callbacks: callbacks.Signer
     # Set when the process is asked to stop: held answers are given at once.
     stopping: asyncio.Event
@@ -122,6 +123,7 @@ def build(configured: settings.Settings) -> Parts:
         followers=events.Follower(db, changes, stopping),
         watch=endpoints.Watch(db, _provider_keys(configured), lambda: catalog.reload(catalogs)),
         callbacks=callbacks.signer(configured),
+        callback_secrets=_callback_secrets(configured, catalogs),
         stopping=stopping,
     )
 
@@ -155,3 +157,11 @@ async def of(request: fastapi.Request) -> Parts:
 
 
 Given = Annotated[Parts, fastapi.Depends(of)]
+
+
+def _callback_secrets(configured: settings.Settings, catalogs: shelf.Shelf) -> callbacks.Secrets:
+    given = configured.callback_secrets
+    return callbacks.Secrets(
+        {name: [value.get_secret_value() for value in values] for name, values in given.items()},
+        lambda name: provider.adapter if (provider := catalogs.current.providers.get(name)) else None,
+    )

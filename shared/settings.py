@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     callbacks: Literal["auto", "always", "never"] = Field(
         "auto", description="Let providers call us back at the public URL; auto: unless that is this machine's own."
     )
+    callback_secrets: dict[str, list[SecretStr]] = Field(
+        default_factory=dict,
+        description="JSON: what providers sign their calls with, by provider name (Replicate, OpenRouter: the webhook "
+        "secret; fal: `x` of its JWKS keys). Calls without such a signature then come to nothing.",
+    )
     sandbox_url: str = Field("http://127.0.0.1:8090", description="Where the sandbox provider listens.")
     allowed_networks: list[str] = Field(
         default_factory=list, description="JSON: private networks (CIDR) that outbound requests may reach."
