@@ -18,6 +18,8 @@ _OWN_CHARACTERS = _BODY_CHARACTERS - _GENERATION_CHARACTERS - _ROW_CHARACTERS
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 MOST_GENERATIONS = 32**_GENERATION_CHARACTERS - 1
 MOST_ROWS = 32**_ROW_CHARACTERS - 1
+# A file that came with the batch, in the batch's folder.
+INPUT_NAME = "input"
 
 
 class BatchStatus(StrEnum):

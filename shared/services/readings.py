@@ -9,6 +9,7 @@ from shared import errors, failpoints
 from shared.db import batch_rows as row_rows
 from shared.db import batches as batch_tables
 from shared.db import engine
+from shared.db import keys as key_rows
 from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, events, sheets, states
 from shared.services import reservations
@@ -57,6 +58,14 @@ async def save_layout(
         await batch_tables.note(
             connection, batch.number, layout=asdict(layout), notes=list(notes), source_bytes=size_bytes
         )
+
+
+async def most_rows(db: engine.Database, batch: batches.Batch, most: int) -> int:
+    """How many rows the batch may have: `most`, or what its key is held to if that is less."""
+    async with db.transaction() as connection:
+        key = await key_rows.get(connection, batch.tenant_id, batch.key_id)
+    of_key = key.limits.max_batch_rows if key else None
+    return most if of_key is None else min(most, of_key)
 
 
 async def store(db: engine.Database, batch: batches.Batch, slice_number: int, chunk: Chunk) -> None:

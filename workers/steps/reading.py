@@ -46,7 +46,8 @@ async def _read(at: context.Context, here: slice_services.Slice, path: Path) -> 
     usable = batches.reach(at.shelf.current, at.usable_providers(), is_test=batch.is_test)
     checker = batch_rows.Checker(batch.recipe, layout, at.shelf.current, usable)
     await readings.save_layout(at.db, batch, here.number, layout, checker.notes, size_bytes)
-    reader = Reader(batch, checker, files.records(path, layout), at.settings.max_batch_rows)
+    most_rows = await readings.most_rows(at.db, batch, at.settings.max_batch_rows)
+    reader = Reader(batch, checker, files.records(path, layout), most_rows)
     async with aclosing(reader.chunks()) as chunks:
         async for chunk in chunks:
             await readings.store(at.db, batch, here.number, chunk)
@@ -105,7 +106,7 @@ class Reader:
             if characters > CHUNK_CHARACTERS:
                 break
         if chunk.last > self._most_rows:
-            message = f"The file has more than {self._most_rows} rows; split it."
+            message = f"The file has more than the {self._most_rows} rows this key may send; split it."
             raise sheets.SheetError("too_many_rows", message)
         self.rows = chunk.last or self.rows
         return chunk

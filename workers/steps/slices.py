@@ -116,6 +116,8 @@ class Stream:
         finally:
             for task in self._air:
                 task.cancel()
+            # Nothing of this turn goes on behind its back.
+            await asyncio.gather(*self._air, return_exceptions=True)
 
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
         supply, held = _supply(self._at, room), len(self._air)
