@@ -13,6 +13,7 @@ from fastapi.dependencies import models as dependants
 
 from api import auth, bodies, idempotency, parts, rates
 from shared import clock, errors
+from shared.db import engine
 from shared.db import idempotency as idempotency_rows
 from shared.domain import keys
 from shared.services import idempotency as idempotency_services
@@ -74,20 +75,41 @@ async def _let_in(request: fastapi.Request, scope: keys.Scope | None) -> None:
         caller.check(scope)
 
 
+class _AnsweredBeforeError(Exception):
+    """Somebody has sent this Idempotency-Key before; here is the answer of then."""
+
+    def __init__(self, answer: idempotency_rows.Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 async def _once(request: fastapi.Request, inner: _Handler) -> fastapi.Response:
-    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction."""
+    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction. What the
+    handler does before it first needs the database (names are resolved, bytes go to the storage) stays outside.
+    """
     given: parts.Parts = request.app.state.parts
     caller = await given.keys.identify(request)
     once = await idempotency.for_answer(request, caller)
     if once is None:
         return await inner(request)
-    async with given.db.together() as connection:
+
+    async def begin(connection: engine.Connection) -> None:
         before = await idempotency_services.bind(connection, caller.tenant_id, once, clock.now())
         if before is not None:
-            return idempotency.unseal(request, before)
-        response = await inner(request)
-        await idempotency_rows.keep(connection, caller.tenant_id, once.key, idempotency.seal(request, response))
-        return response
+            raise _AnsweredBeforeError(before)
+
+    known = await idempotency_services.known(given.db, caller.tenant_id, once)
+    if known is not None:
+        return idempotency.unseal(request, known)
+    try:
+        async with given.db.together(begin):
+            response = await inner(request)
+            async with given.db.transaction() as connection:
+                kept = idempotency.seal(request, response)
+                await idempotency_rows.keep(connection, caller.tenant_id, once.key, kept)
+            return response
+    except _AnsweredBeforeError as found:
+        return idempotency.unseal(request, found.answer)
 
 
 def scope_of(route: routing.APIRoute) -> keys.Scope | None:
