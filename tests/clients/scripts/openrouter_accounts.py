@@ -24,7 +24,7 @@ made = steps.step("create", lambda: keys.create(name="A partner", limit=1.5, lim
 made_id, secret = made.data.hash, made.key
 theirs = openrouter_session.client(api_key=secret)
 steps.step("spend", lambda: theirs.chat.send(model="sandbox/text", messages=[{"role": "user", "content": "Rivers?"}]))
-steps.step("own", lambda: theirs.api_keys.get_current_key_metadata())
+steps.step("own", theirs.api_keys.get_current_key_metadata)
 steps.step("get", lambda: keys.get(hash=made_id))
 steps.step("update", lambda: keys.update(hash=made_id, name="Renamed", limit=0.000001))
 steps.step("no_credit", lambda: theirs.video_generation.generate(model="sandbox/video", prompt="x", duration=5))
@@ -36,7 +36,7 @@ poor = steps.step("no_credit_batch", lambda: theirs.batch.create_batches(**asked
 steps.step("no_credit_batch_end", lambda: end_of(poor, "batch.validated"))
 steps.step("daily", lambda: keys.update(hash=made_id, limit_reset="daily"))
 steps.step("lifted", lambda: keys.update(hash=made_id, limit=None))
-steps.step("not_admin", lambda: theirs.api_keys.list())
+steps.step("not_admin", theirs.api_keys.list)
 steps.step("list", lambda: [key.hash for key in keys.list().data])
 steps.step("disable", lambda: keys.update(hash=made_id, disabled=True))
 steps.step("disabled", lambda: theirs.models.list().result)
