@@ -92,7 +92,9 @@ async def insert_rest(
 
 
 def _json(values: Sequence[object]) -> str:
-    return orjson.dumps(values).decode()
+    return orjson.dumps(
+        values, option=orjson.OPT_NON_STR_KEYS
+    ).decode()  # names of columns are strings of SQLAlchemy's own
 
 
 def _any(values: Collection[str]) -> sa.CollectionAggregate[bool]:

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import structlog
 
-from shared import errors
+from shared import errors, logs
 from shared.db import acceptance, budgets, deliveries, engine, events, groups, ledger, rows
 from shared.domain import budgets as domain_budgets
 from shared.domain import events as domain_events
@@ -25,6 +26,8 @@ from shared.services import idempotency, reservations
 MOST = 64
 AT_ONCE = 2
 LARGEST_BYTES = 64 * 1024
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
 
 class NotStoredError(Exception):
@@ -75,8 +78,9 @@ class Groups:
             group = self._next()
             try:
                 made = await self._store(group)
-            except NotStoredError:
+            except NotStoredError as error:
                 made = {}
+                _log.warning("group_taken_apart", requests=len(group), cause=type(error.__cause__ or error).__name__)
             except Exception as error:  # noqa: BLE001 - theirs to answer
                 _fail(group, error)
                 continue
@@ -106,6 +110,8 @@ class Groups:
         async with self._db.transaction() as connection:
             try:
                 return await _write(connection, group)
+            except NotStoredError:
+                raise
             except Exception as error:
                 raise NotStoredError from error
 
