@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     signed_url_seconds: int = Field(900, description="How long a signed download URL works.")
     output_retention_seconds: int = Field(30 * 86400, description="How long outputs are kept; 0 keeps them for ever.")
     max_file_bytes: int = Field(512 * 1024**2, description="The largest file a caller may upload.")
+    batch_retention_seconds: int = Field(
+        30 * 86400,
+        description="How long rows and input of a batch that is over are kept, its result files longer; 0: for ever.",
+    )
     file_retention_seconds: int = Field(30 * 86400, description="How long uploaded files are kept; 0: for ever.")
     held_quiet_seconds: float = Field(
         45.0,

@@ -131,7 +131,7 @@ async def get_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.
 
 
 @router.get(
-    "/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(400, 401, 404)
+    "/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(400, 401, 404, 410)
 )
 async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Report:
     """What was found in the file: columns, the first requests, every kind of fault, the price."""
@@ -147,7 +147,7 @@ async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts
 
 
 @router.get(
-    "/v1/batches/{batch_id}/errors", operation_id="get_batch_errors", responses=errors.documented(400, 401, 404)
+    "/v1/batches/{batch_id}/errors", operation_id="get_batch_errors", responses=errors.documented(400, 401, 404, 410)
 )
 async def get_errors(
     batch_id: BatchId,
@@ -168,8 +168,8 @@ async def get_errors(
     )
 
 
-_CHANGED: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 404, 409)
-_BEGUN: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 402, 404, 409)
+_CHANGED: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 404, 409, 410)
+_BEGUN: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 402, 404, 409, 410)
 
 
 @router.post("/v1/batches/{batch_id}/start", operation_id="start_batch", responses=_BEGUN)
@@ -215,4 +215,5 @@ async def clone_batch(
 
 def _moved(given: parts.Parts, batch: batches.Batch) -> batch_answers.Batch:
     given.hints.give()
+    given.news.tell(batch.id, batch.tenant_id)
     return batch_answers.batch(given, batch)

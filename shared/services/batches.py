@@ -99,6 +99,7 @@ async def retry(db: engine.Database, by: acceptance.Sender, batch_id: str, now: 
     async with db.transaction() as connection:
         batch = await _find_to_run(connection, by, batch_id)
         counts = batch.counts
+        must_be_kept(batch)
         if batch.status not in batches.OVER or batch.validated_at is None or batch.status is _S.FAILED:
             raise _conflict(batch, "only a batch that was run and is over can be retried")
         if not counts.failed + counts.cancelled + counts.expired:
@@ -126,6 +127,7 @@ async def clone(
     """
     async with db.transaction() as connection:
         batch = await find(connection, by.tenant_id, batch_id)
+        must_be_kept(batch)
         if batch.status is _S.VALIDATING and batch.source_url is not None:
             raise _conflict(batch, "its file has not been fetched yet")
         recipe = batch.recipe.model_copy(update={"model": wish.model} if wish.model else {})
@@ -164,6 +166,15 @@ async def find(
     if batch is None:
         raise errors.NotFoundError
     return batch
+
+
+def must_be_kept(batch: batches.Batch) -> None:
+    """Raise GoneError for a batch whose rows and input were deleted because it was over for long."""
+    if batch.erased_at is not None:
+        raise errors.GoneError(
+            "The rows of this batch were deleted after their retention; the files of its results are kept.",
+            details={"erased_at": batch.erased_at.isoformat(), "files": [file.name for file in batch.files]},
+        )
 
 
 async def _find_to_run(connection: engine.Connection, by: acceptance.Sender, batch_id: str) -> batches.Batch:
