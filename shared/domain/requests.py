@@ -1,4 +1,4 @@
-"""What a caller may ask for: the body of `POST /v1/videos`, `/v1/images` and `/v1/texts`."""
+"""What a caller may ask for: the body of `POST /v1/videos`, `/v1/images`, `/v1/texts` and `/v1/embeddings`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
@@ -218,12 +218,20 @@ class TextRequest(Request):
         return self.messages or [Message(role="user", content=self.prompt or "")]
 
 
-AnyRequest = VideoRequest | ImageRequest | TextRequest
+class EmbeddingRequest(Request):
+    """Ask for one vector for each text."""
 
-BY_KIND: dict[states.Kind, type[VideoRequest] | type[ImageRequest] | type[TextRequest]] = {
+    input: Annotated[list[Prompt], Field(min_length=1, max_length=2048)]
+    dimensions: Annotated[int | None, Field(ge=1, le=16_384, description="How long each vector is to be")] = None
+
+
+AnyRequest = VideoRequest | ImageRequest | TextRequest | EmbeddingRequest
+
+BY_KIND: dict[states.Kind, type[VideoRequest] | type[ImageRequest] | type[TextRequest] | type[EmbeddingRequest]] = {
     states.Kind.VIDEO: VideoRequest,
     states.Kind.IMAGE: ImageRequest,
     states.Kind.TEXT: TextRequest,
+    states.Kind.EMBEDDING: EmbeddingRequest,
 }
 
 
