@@ -86,6 +86,14 @@ def of_content(request: fastapi.Request, caller: auth.Caller, sent_key: str, con
     return idempotency.Once(f"{caller.key_id} {_bare(sent_key)}", _digest(request, content))
 
 
+class _AnsweredBeforeError(Exception):
+    """Somebody has sent this Idempotency-Key before; here is the answer of then."""
+
+    def __init__(self, answer: rows.Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 async def answer_once(
     request: fastapi.Request,
     db: engine.Database,
@@ -94,15 +102,26 @@ async def answer_once(
     make: Callable[[], Awaitable[fastapi.Response]],
 ) -> fastapi.Response:
     """All that `make` does, and its answer, in one transaction with the key; or the answer given before. Commits.
+    What `make` does before it first needs the database (names are resolved, bytes go to the storage) stays outside.
     Raises IdempotencyMismatchError, IdempotencyInFlightError; then nothing was done.
     """
-    async with db.together() as connection:
+
+    async def begin(connection: engine.Connection) -> None:
         before = await idempotency.bind(connection, tenant_id, once, clock.now())
         if before is not None:
-            return unseal(request, before)
-        response = await make()
-        await rows.keep(connection, tenant_id, once.key, seal(request, response))
-        return response
+            raise _AnsweredBeforeError(before)
+
+    known = await idempotency.known(db, tenant_id, once)
+    if known is not None:
+        return unseal(request, known)
+    try:
+        async with db.together(begin):
+            response = await make()
+            async with db.transaction() as connection:
+                await rows.keep(connection, tenant_id, once.key, seal(request, response))
+            return response
+    except _AnsweredBeforeError as found:
+        return unseal(request, found.answer)
 
 
 def _folding(request: fastapi.Request, body: object) -> idempotency.Once | None:

@@ -74,7 +74,9 @@ async def _let_in(request: fastapi.Request, scope: keys.Scope | None) -> None:
 
 
 async def _once(request: fastapi.Request, inner: _Handler) -> fastapi.Response:
-    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction."""
+    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction. What the
+    handler does before it first needs the database (names are resolved, bytes go to the storage) stays outside.
+    """
     given: parts.Parts = request.app.state.parts
     caller = await given.keys.identify(request)
     once = await idempotency.for_answer(request, caller)

@@ -24,7 +24,6 @@ from shared.domain import (
     states,
 )
 
-ASKS_PER_KEY = 5
 # How many rows of a batch are in the air when neither its owner nor its model sets a limit.
 USUAL_CONCURRENCY = 64
 # Pictures and films are released as ordinary jobs, so many at a time.
@@ -171,7 +170,7 @@ def _settle(batch: batches.Batch, order: Order, catalog: models.Catalog, now: da
     if model is not None and offers:
         keyed = catalog.providers[offers[0].provider].doubt is models.Doubt.KEYED
         again = Ask(order, offers[0], model, row.attempt, row.asks + 1, row.credential)
-        if keyed and row.asks < ASKS_PER_KEY:
+        if keyed and row.asks < doubts.ASKS_PER_KEY:
             return again
         open_attempt = replace(again.attempt(batch, row.sent_at or now), ask_count=row.asks)
         return HandOver(order, states.Step.SUBMIT, now, (*row.history, open_attempt))
@@ -239,7 +238,7 @@ def after_failure(batch: batches.Batch, ask: Ask, over: attempts.Attempt, supply
 def after_silence(ask: Ask, attempt: attempts.Attempt, catalog: models.Catalog, now: datetime) -> Outcome | HandOver:
     """Nobody knows whether the ask arrived: under a key it is asked again, else a job settles it (promise P3)."""
     keyed = catalog.providers[ask.endpoint.provider].doubt is models.Doubt.KEYED
-    if not keyed or ask.asks >= ASKS_PER_KEY:
+    if not keyed or ask.asks >= doubts.ASKS_PER_KEY:
         return HandOver(ask.order, states.Step.SUBMIT, now, (*ask.order.row.history, attempt))
     pause = backoff.retry_seconds(ask.asks, seed=f"{attempt.reference}-{ask.asks}")
     status = batch_rows.RowStatus.IN_PROGRESS

@@ -123,7 +123,7 @@ def done(batch: client.Json) -> int:
 
 async def genqueue(local: stack.Stack, *arguments: str, answer: str = "") -> tuple[int, str]:
     """Run the command line against this stack."""
-    known = {"GENQUEUE_PUBLIC_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key}
+    known = {"GENQUEUE_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key}
     program = Path(sys.executable).with_name("genqueue")
     process = await asyncio.create_subprocess_exec(
         program,
@@ -148,7 +148,7 @@ async def test_the_command_line_tries_asks_runs_and_saves(local: stack.Stack, tm
     assert "Nothing was run." in said
     assert not (tmp_path / "prompts.results.csv").exists()
     code, said = await genqueue(local, *asked, answer="y\n")
-    assert code == 2, said
+    assert code == 3, said
     assert "2 completed, 1 invalid" in said
     rows = list(csv.DictReader(io.StringIO((tmp_path / "prompts.results.csv").read_text())))
     assert [(row["name"], row["status"]) for row in rows] == [
