@@ -11,8 +11,8 @@ from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.db import releases as release_rows
 from shared.db import slices as slice_rows
-from shared.domain import batch_rows, batches, events, faults, models, recipes, slices, states
-from shared.services import releases, reservations
+from shared.domain import batch_rows, batches, events, faults, recipes, slices
+from shared.services import releases, reservations, shares
 
 # When rows that found no room at their endpoint are looked at again.
 WITHOUT_ROOM_SECONDS = 2.0
@@ -183,7 +183,7 @@ async def turn(
             raise LostSliceError(here.batch.id)
         written = await _write_back(connection, batch, here.number, results, supply, now)
         may_ask = batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None
-        room = await _room(connection, batch, supply) if may_ask and here.checker else 0
+        room = await shares.room(connection, batch, supply) if may_ask and here.checker else 0
         asks, ended = await _take(connection, batch, here, supply, room, now) if room > 0 else ([], [])
         await slice_rows.note_held(connection, here.number, held + len(asks))
         await _tell(connection, batch, now)
@@ -214,26 +214,6 @@ async def _write_back(
     if handed:
         await releases.release(connection, batch, slice_number, handed, supply.catalog, now)
     return rows
-
-
-async def _room(connection: engine.Connection, batch: batches.Batch, supply: Supply) -> int:
-    """How many more rows may be in the air: the batch's own limit, and the tenant's share of the model's."""
-    own, of_model, tenants = await slice_rows.in_the_air(connection, batch)
-    out = await release_rows.released(connection, batch.number)
-    shared = _limit_of_model(batch, supply.catalog, supply.usable)
-    limit = min(batch.wishes.max_concurrency or shared, max(shared // max(tenants, 1), 1))
-    of_key = await slice_rows.room_of_key(connection, batch.tenant_id, batch.key_id)
-    room = min(supply.room, limit - own - out, shared - of_model - out)
-    return room if of_key is None else min(room, of_key)
-
-
-def _limit_of_model(batch: batches.Batch, catalog: models.Catalog, usable: frozenset[str]) -> int:
-    model = catalog.models.get(batch.recipe.model or "")
-    if model is None:
-        return slices.USUAL_CONCURRENCY
-    limits = [offer.limits.concurrency for offer in model.endpoints if offer.enabled and offer.provider in usable]
-    limit = max(limits, default=1)
-    return limit if model.kind is states.Kind.TEXT else min(limit, slices.RELEASED_AT_ONCE)
 
 
 async def _take(

@@ -171,12 +171,12 @@ async def test_the_commands_of_the_howto_work_as_they_stand(local: stack.Stack, 
     page = HOWTO.read_text()
     [rows] = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
     (tmp_path / "products.csv").write_text(rows)
-    first, *others = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
-    commands = [f"yes | {first} || test $? = 2", *others]
+    [command] = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
+    [program] = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
     known = {"GENQUEUE_PUBLIC_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key, "COLUMNS": "200"}
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
-        *("bash", "-e", "-c", "\n".join(commands)),
+        *("bash", "-e", "-c", f"yes | {command} || test $? = 2\n{program}"),
         cwd=tmp_path,
         env=os.environ | known | {"PATH": programs},
         stdout=asyncio.subprocess.PIPE,
