@@ -84,6 +84,11 @@ class Database:
         async with self.engine.begin() as connection:
             yield connection
 
+    @property
+    def is_together(self) -> bool:
+        """Whether this task is within `together`: then what it writes must be written by itself."""
+        return _together.get() is not None
+
     @asynccontextmanager
     async def together(self, begin: Begin | None = None) -> AsyncIterator[None]:
         """One transaction around all that are opened in this block, by this task: they commit together or not at

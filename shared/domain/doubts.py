@@ -2,6 +2,8 @@
 
 from shared.domain import requests, states
 
+# How often an ask whose answer was lost is sent under its key before it counts as in doubt: four pauses, 15 s.
+ASKS_PER_KEY = 5
 DEFAULT_ON_DOUBT = {
     # A video is dear: asking twice may cost more than failing once.
     states.Kind.VIDEO: states.OnDoubt.FAIL,

@@ -15,7 +15,7 @@ README = tree.ROOT / "README.md"
 PAGES = (README, tree.ROOT / "CHANGELOG.md", *sorted((tree.ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^```(console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
-SHELL_WORDS = frozenset({"export", "cd", "git"})
+SHELL_WORDS = frozenset({"export", "cd", "git", "cat", "echo", "printf"})
 
 
 def commands(text: str) -> Iterator[str]:
@@ -46,7 +46,9 @@ def is_route(command: str) -> bool:
 
 
 def exists(command: str) -> bool:
-    program, *arguments = command.split()
+    if inner := re.fullmatch(r"[A-Z]+=\$\((.*)\)", command):
+        return exists(inner[1])
+    program, *arguments = re.sub(r"^(?:[A-Z_]+=(?:\$\(.*?\)|\S+) )+", "", command).split()
     if program == "make":
         return all(word in make_targets() for word in arguments if "=" not in word)
     if program == "genqueue":
