@@ -15,7 +15,7 @@ README = tree.ROOT / "README.md"
 PAGES = (README, tree.ROOT / "CHANGELOG.md", *sorted((tree.ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^```(console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
-SHELL_WORDS = frozenset({"export", "cd", "git", "cat", "echo", "printf"})
+SHELL_WORDS = frozenset({"export", "cd", "git", "cat", "echo", "printf", "source"})
 
 
 def commands(text: str) -> Iterator[str]:
