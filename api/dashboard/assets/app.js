@@ -11,6 +11,9 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") htmx.trigger(document.body, "pulse");
 });
 
+// On a phone the line of pages scrolls: the one we are on is in sight.
+document.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const say = (text) => {
   document.getElementById("said").textContent = text;
 };
