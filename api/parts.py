@@ -18,7 +18,18 @@ from shared.outbound import targets
 from shared.providers import registry
 from shared.queues import hints, live, notices
 from shared.queues import limits as rates
-from shared.services import acceptance, admission, callbacks, catalog, endpoints, events, health, metrics, signing
+from shared.services import (
+    acceptance,
+    admission,
+    callbacks,
+    catalog,
+    endpoints,
+    events,
+    groups,
+    health,
+    metrics,
+    signing,
+)
 from shared.storage import bucket, objects
 from shared.webhooks import sealing
 
@@ -47,6 +58,7 @@ class Parts:
     keyring: signing.Keyring
     followers: events.Follower
     watch: endpoints.Watch
+    callback_secrets: callbacks.Secrets
     callbacks: callbacks.Signer
     # Set when the process is asked to stop: held answers are given at once.
     stopping: asyncio.Event
@@ -107,7 +119,7 @@ def build(configured: settings.Settings) -> Parts:
         settings=configured,
         keys=keys,
         counters=counters,
-        rules=_rules(configured),
+        rules=_rules(configured, db),
         key_changes=notices.Notices(database_url, key_rows.CHANNEL, keys.forget),
         db=db,
         store=store,
@@ -123,6 +135,7 @@ def build(configured: settings.Settings) -> Parts:
         followers=events.Follower(db, changes, stopping),
         watch=endpoints.Watch(db, _provider_keys(configured), lambda: catalog.reload(catalogs)),
         callbacks=callbacks.signer(configured),
+        callback_secrets=_callback_secrets(configured, catalogs),
         stopping=stopping,
     )
 
@@ -140,12 +153,13 @@ def _provider_keys(configured: settings.Settings) -> dict[str, list[str]]:
     return {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
 
 
-def _rules(configured: settings.Settings) -> acceptance.Rules:
+def _rules(configured: settings.Settings, db: engine.Database) -> acceptance.Rules:
     return acceptance.Rules(
         default_deadline_seconds=configured.default_deadline_seconds,
         retention_seconds=configured.output_retention_seconds,
         gate=admission.Admission(configured.max_queue_length, configured.max_queue_age_seconds),
         guard=_guard(configured),
+        together=groups.Groups(db),
     )
 
 
@@ -156,3 +170,11 @@ async def of(request: fastapi.Request) -> Parts:
 
 
 Given = Annotated[Parts, fastapi.Depends(of)]
+
+
+def _callback_secrets(configured: settings.Settings, catalogs: shelf.Shelf) -> callbacks.Secrets:
+    given = configured.callback_secrets
+    return callbacks.Secrets(
+        {name: [value.get_secret_value() for value in values] for name, values in given.items()},
+        lambda name: provider.adapter if (provider := catalogs.current.providers.get(name)) else None,
+    )

@@ -15,6 +15,9 @@ from shared import errors
 from shared.domain import models, requests, states
 from shared.services import estimates, idempotency, jobs
 
+# Embeddings are for programs: nobody looks at vectors, so there is no form for them.
+FORMS = (states.Kind.VIDEO, states.Kind.IMAGE, states.Kind.TEXT)
+
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
 
@@ -48,13 +51,14 @@ def _form(
     usable = given.usable_providers(catalog)
     known = catalog.models.get(slug)
     kind = kind or (known.kind if known else states.Kind.VIDEO)
+    kind = kind if kind in FORMS else states.Kind.VIDEO
     if known is None or known.kind is not kind:
         known = catalog.models.get(forms.default_model(catalog, usable, kind))
     return pages.show(
         request,
         "new.html",
         400 if fault else 200,
-        kinds=list(states.Kind),
+        kinds=FORMS,
         kind=kind,
         model=known,
         models=_of_kind(catalog, kind),
@@ -133,7 +137,7 @@ async def _accept(
 
 
 def _kind(fields: forms.Fields) -> states.Kind:
-    try:
-        return states.Kind(str(fields.get("kind")))
-    except ValueError:
-        raise errors.InvalidRequestError("There is no such kind.", param="kind", accepted=list(states.Kind)) from None
+    named = next((kind for kind in FORMS if kind == fields.get("kind")), None)
+    if named is None:
+        raise errors.InvalidRequestError("There is no such form.", param="kind", accepted=FORMS)
+    return named

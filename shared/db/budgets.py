@@ -2,7 +2,7 @@
 moment between looking and taking (promise P7).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,23 @@ async def of_caller(connection: engine.Connection, tenant_id: str, key_id: str) 
     """The budgets a job of this key must fit into, in the order they are to be reserved in."""
     mine = sa.or_(_B.c.key_id.is_(None), _B.c.key_id == key_id)
     found = await connection.execute(sa.select(_B).where(_B.c.tenant_id == tenant_id, mine).order_by(_B.c.id))
+    return [_budget(row) for row in found]
+
+
+async def of_keys(connection: engine.Connection, tenant_id: str, key_id: str | None) -> list[budgets.Budget]:
+    """The budgets of the tenant's keys, or of this one; not the tenant's own."""
+    which = _B.c.key_id.is_not(None) if key_id is None else _B.c.key_id == key_id
+    found = await connection.execute(sa.select(_B).where(_B.c.tenant_id == tenant_id, which).order_by(_B.c.id))
+    return [_budget(row) for row in found]
+
+
+async def of_callers(
+    connection: engine.Connection, tenant_ids: Collection[str], key_ids: Collection[str]
+) -> list[budgets.Budget]:
+    """The budgets of all these tenants, and of these keys, in the order they are to be reserved in."""
+    mine = sa.or_(_B.c.key_id.is_(None), _B.c.key_id == sa.any_(sa.cast(sorted(key_ids), pg.ARRAY(sa.Text))))
+    theirs = _B.c.tenant_id == sa.any_(sa.cast(sorted(tenant_ids), pg.ARRAY(sa.Text)))
+    found = await connection.execute(sa.select(_B).where(theirs, mine).order_by(_B.c.id))
     return [_budget(row) for row in found]
 
 

@@ -46,6 +46,13 @@ async def insert(
     connection: engine.Connection, event: events.Event, targets: Sequence[Target], trigger: tries.Trigger
 ) -> list[str]:
     """Make deliveries of an event, due now; answers their ids."""
+    return await insert_all(connection, [(event, target) for target in targets], trigger)
+
+
+async def insert_all(
+    connection: engine.Connection, wanted: Sequence[tuple[events.Event, Target]], trigger: tries.Trigger
+) -> list[str]:
+    """The same for several events at once."""
     values = [
         {
             "id": ids.new(ids.Prefix.DELIVERY),
@@ -59,7 +66,7 @@ async def insert(
             "created_at": event.created_at,
             "due_at": event.created_at,
         }
-        for target in targets
+        for event, target in wanted
     ]
     if values:
         await connection.execute(sa.insert(_D), values)

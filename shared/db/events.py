@@ -44,20 +44,32 @@ async def append(
     subject = await _count(connection, subject_id)
     about_job = subject_id.startswith(ids.Prefix.JOB)
     shown = await _job_data(connection, subject, event_type, data) if about_job else _data(subject, data)
-    event = events.Event(
+    event = _made(subject, tenant_id, event_type, now, shown)
+    await connection.execute(sa.insert(_E).values(rows.event_values(event)))
+    own = own_target(subject, event_type) if subject_id.startswith(_HAVE_URLS) else None
+    await deliveries.insert_for(connection, event, own)
+    failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
+    return event
+
+
+def first(connection: engine.Connection, job: Mapping[str, Any], now: datetime) -> events.Event:
+    """The first event of a job that was inserted with its sequence at 1; not written yet."""
+    shown = events.job_data(job, [], engine.public_url(connection), {})
+    return _made(job, job["tenant_id"], events.EventType.JOB_QUEUED, now, shown)
+
+
+def _made(
+    subject: Mapping[str, Any], tenant_id: str, event_type: events.EventType, now: datetime, shown: Mapping[str, Any]
+) -> events.Event:
+    return events.Event(
         id=ids.new(ids.Prefix.EVENT),
         tenant_id=tenant_id,
-        subject_id=subject_id,
+        subject_id=subject["id"],
         type=event_type,
         sequence=subject["sequence"],
         created_at=now,
         body=events.body(event_type, now, shown),
     )
-    await connection.execute(sa.insert(_E).values(rows.event_values(event)))
-    own = _own_target(subject, event_type) if subject_id.startswith(_HAVE_URLS) else None
-    await deliveries.insert_for(connection, event, own)
-    failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
-    return event
 
 
 async def _count(connection: engine.Connection, subject_id: str) -> Mapping[str, Any]:
@@ -87,7 +99,7 @@ def _data(subject: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any
     return {"id": subject["id"], "sequence": subject["sequence"], **extra}
 
 
-def _own_target(job: Mapping[str, Any], event_type: events.EventType) -> deliveries.Target | None:
+def own_target(job: Mapping[str, Any], event_type: events.EventType) -> deliveries.Target | None:
     """Where the own URL of a job or batch gets this event, if it does."""
     wanted = job.get("webhook_events") or events.JOB_ENDS | events.BATCH_NEWS
     if job["webhook_receiver_id"] is None or event_type not in wanted:

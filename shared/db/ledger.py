@@ -22,6 +22,11 @@ async def hold(connection: engine.Connection, job: jobs.Job, now: datetime) -> N
         await _append(connection, [_entry(job, ledger.EntryKind.HOLD, job.held_micros, now)])
 
 
+def held(job: jobs.Job, now: datetime) -> dict[str, Any]:
+    """What `hold` would write down, for who writes down many at once."""
+    return _values(_entry(job, ledger.EntryKind.HOLD, job.held_micros, now))
+
+
 async def settle(
     connection: engine.Connection, job: jobs.Job, history: Sequence[attempts.Attempt], now: datetime
 ) -> None:

@@ -20,7 +20,7 @@ from shared.domain import (
     tries,
 )
 
-Row = sa.Row[Any] | sa.RowMapping
+Row = sa.Row[Any] | sa.RowMapping | dict[str, Any]
 
 _OUTPUT_FIELDS = frozenset(field.name for field in fields(outputs.Output))
 _JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))

@@ -9,6 +9,7 @@ DEFAULT_ON_DOUBT = {
     states.Kind.VIDEO: states.OnDoubt.FAIL,
     states.Kind.IMAGE: states.OnDoubt.RETRY,
     states.Kind.TEXT: states.OnDoubt.RETRY,
+    states.Kind.EMBEDDING: states.OnDoubt.RETRY,
 }
 
 

@@ -24,7 +24,7 @@ from shared.domain import (
     tenants,
 )
 from shared.outbound import downloads, targets
-from shared.services import admission, idempotency, limits, receivers, reservations
+from shared.services import admission, groups, idempotency, inputs, limits, receivers, reservations
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,15 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the deployment says about every request. Without a guard the strictest rules hold for `webhook_url`."""
+    """What the deployment says about every request. Without a guard the strictest rules hold for `webhook_url`.
+    With `together`, requests that come together are stored together.
+    """
 
     default_deadline_seconds: int
     retention_seconds: int = 0
     gate: admission.Admission | None = None
     guard: targets.Guard = targets.STRICTEST
+    together: groups.Groups | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +96,31 @@ async def accept(
     route = routed(new.request, catalog, usable, new.snapshot)
     if new.request.webhook_url is not None:
         await receivers.vet_url(new.rules.guard, new.request.webhook_url, "webhook_url")
+    await inputs.vet(new.rules.guard, new.request)
     if new.rules.gate is not None:
         await new.rules.gate.check(db, new.request.priority, now)
     job = _new_job(new, catalog, route, now)
+    receipt = await _store_in_group(db, new, job) or await _store_alone(db, new, job, now)
+    if not receipt.replayed:
+        metrics.JOBS_ACCEPTED.labels(job.kind).inc()
+    return receipt
+
+
+async def _store_in_group(db: engine.Database, new: NewRequest, job: jobs.NewJob) -> Receipt | None:
+    """None if it has to go alone: within a larger transaction, or where submits of a key wait for one another."""
+    grouped = new.rules.together
+    if grouped is None or db.is_together or new.sender.limits.max_queued is not None:
+        return None
+    made = await grouped.store(job, new.once)
+    return Receipt(made, replayed=False) if made is not None else None
+
+
+async def _store_alone(db: engine.Database, new: NewRequest, job: jobs.NewJob, now: datetime) -> Receipt:
     async with db.transaction() as connection:
         before = await idempotency.bind_job(connection, new.sender.tenant_id, new.once, job.id, now)
         if before is not None:
             return await _replay(connection, new, before)
-        receipt = Receipt(await insert(connection, new.sender, job, now), replayed=False)
-    metrics.JOBS_ACCEPTED.labels(job.kind).inc()
-    return receipt
+        return Receipt(await insert(connection, new.sender, job, now), replayed=False)
 
 
 async def insert(connection: engine.Connection, sender: Sender, job: jobs.NewJob, now: datetime) -> jobs.Job:

@@ -113,6 +113,16 @@ def _families(seen: metric_rows.Snapshot) -> Iterable[core.Metric]:
     yield core.GaugeMetricFamily(
         "genqueue_attempts_in_doubt", "Attempts nobody can be sure of, counted up to 1000.", value=seen.in_doubt
     )
+    yield core.GaugeMetricFamily(
+        "genqueue_deliveries_waiting",
+        "Deliveries that wait to be sent, counted up to 10000.",
+        value=seen.waiting.deliveries,
+    )
+    yield core.GaugeMetricFamily(
+        "genqueue_delivery_lateness_seconds",
+        "How long the oldest due delivery to a healthy receiver waits for a worker.",
+        value=seen.waiting.late.total_seconds(),
+    )
 
 
 def _by_kind_and_state(seen: metric_rows.Snapshot) -> core.Metric:

@@ -8,7 +8,9 @@ import asyncio
 import csv
 import functools
 import io
+import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -18,7 +20,9 @@ import pytest
 
 from cli import client
 from cli.stack import stack
+from tests.conventions import tree
 
+HOWTO = tree.ROOT / "docs/howto/run-a-csv.md"
 ROWS = int(os.environ.get("GENQUEUE_BATCH_ROWS", "3000"))
 FAULTY_EVERY = 100
 DEADLINE_SECONDS = 240 + ROWS / 50
@@ -161,3 +165,33 @@ async def test_the_command_line_says_why_a_file_is_refused(local: stack.Stack, t
         local, "batch", "run", str(file), "--template", "{{nme}}", "--model", "sandbox/text", "--yes"
     )
     assert (code, "The template names 'nme'" in said) == (1, True), said
+
+
+async def test_the_commands_of_the_howto_work_as_they_stand(local: stack.Stack, tmp_path: Path) -> None:
+    page = HOWTO.read_text()
+    [rows] = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "products.csv").write_text(rows)
+    first, *others = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
+    commands = [f"yes | {first} || test $? = 2", *others]
+    known = {"GENQUEUE_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key, "COLUMNS": "200"}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shell = await asyncio.create_subprocess_exec(
+        *("bash", "-e", "-c", "\n".join(commands)),
+        cwd=tmp_path,
+        env=os.environ | known | {"PATH": programs},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(shell.communicate(), DEADLINE_SECONDS)
+    assert shell.returncode == 0, said.decode()
+    assert "3 rows, 1 faulty" in said.decode()
+    saved = list(csv.DictReader((tmp_path / "products.results.csv").read_text().splitlines()))
+    assert [(row["sku"], row["status"]) for row in saved] == [
+        ("A-1", "completed"),
+        ("A-2", "completed"),
+        ("A-3", "invalid"),
+    ]
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["status"] for line in lines] == ["completed", "completed", "invalid"]
+    assert json.loads((tmp_path / "report.json").read_text())["samples"][0]["prompt"] == "About Kettle"
+    assert (tmp_path / "to-mend.csv").read_text().splitlines()[1].startswith("A-3,Table,French")

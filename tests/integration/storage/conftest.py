@@ -26,13 +26,13 @@ class Peek:
 
     async def keys(self, prefix: str) -> list[str]:
         answer = await asyncio.to_thread(
-            lambda: self.bucket.client.list_objects_v2(Bucket=self.bucket.name, Prefix=prefix)
+            lambda: self.bucket.client.list_objects_v2(Bucket=self.bucket.of(prefix), Prefix=prefix)
         )
         return [found["Key"] for found in answer.get("Contents", [])]
 
     async def open_uploads(self, prefix: str) -> list[str]:
         answer = await asyncio.to_thread(
-            lambda: self.bucket.client.list_multipart_uploads(Bucket=self.bucket.name, Prefix=prefix)
+            lambda: self.bucket.client.list_multipart_uploads(Bucket=self.bucket.of(prefix), Prefix=prefix)
         )
         return [found["Key"] for found in answer.get("Uploads", [])]
 

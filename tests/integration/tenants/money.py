@@ -49,15 +49,16 @@ async def submit(
     by: acceptance.Sender,
     request: requests.AnyRequest = IMAGE,
     once: idempotency.Once | None = None,
+    rules: acceptance.Rules = RULES,
 ) -> jobs.Job:
-    new = acceptance.NewRequest(by, _KINDS[type(request)], request, RULES, once)
+    new = acceptance.NewRequest(by, _KINDS[type(request)], request, rules, once)
     return (await acceptance.accept(db, CATALOG, USABLE, new, clock.now())).job
 
 
-async def try_submit(db: engine.Database, by: acceptance.Sender) -> jobs.Job | None:
+async def try_submit(db: engine.Database, by: acceptance.Sender, rules: acceptance.Rules = RULES) -> jobs.Job | None:
     """The job, or None if the budget did not allow it."""
     try:
-        return await submit(db, by)
+        return await submit(db, by, rules=rules)
     except errors.BudgetExceededError:
         return None
 

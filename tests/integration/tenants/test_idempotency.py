@@ -12,6 +12,7 @@ from shared.db import engine
 from shared.db import idempotency as rows
 from shared.db.tables import idempotency as tables
 from shared.db.tables import jobs as job_tables
+from shared.outbound import targets
 from shared.services import idempotency
 from tests.integration.tenants import conftest, money
 
@@ -67,6 +68,35 @@ async def test_any_other_post_is_answered_once_too_and_a_secret_stays_sealed(
     # Another key of the tenant has names of its own, so it never meets an answer it could not open.
     job = await operator.post("/v1/videos", json=VIDEO, headers=ONCE)
     assert job.status_code == 202
+
+
+RECEIVER = {"url": "https://93.184.215.14/hook"}
+REQUESTS = [{"custom_id": "a", "body": {"messages": [{"role": "user", "content": "Rivers?"}]}}]
+BATCH = {"endpoint": "/v1/chat/completions", "model": "sandbox/text", "requests": REQUESTS, "callback_url": "http://x"}
+OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/webhook-receivers", RECEIVER), ("/api/v1/batches", BATCH)])
+async def test_no_transaction_is_open_while_a_name_is_resolved_or_bytes_are_stored(
+    house: conftest.House, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    opened: list[int] = []
+
+    async def look(*_: object) -> None:
+        async with house.db.engine.connect() as connection:
+            opened.append((await connection.execute(sa.text(OPEN))).scalar_one())
+
+    monkeypatch.setattr(targets.Guard, "examine", look)
+    client = await house.tenant_client()
+    first = await client.post(path, json=body, headers=ONCE)
+    assert (first.status_code, opened) == (201 if path.startswith("/v1") else 202, [0])
+    again = await client.post(path, json=body, headers=ONCE)
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
+    assert opened == [0]  # what was answered before needs no looking up
+    other = {"Idempotency-Key": "order-18"}
+    racing = await asyncio.gather(*(client.post(path, json=body, headers=other) for _ in range(5)))
+    assert len({answer.content for answer in racing}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in racing) == 1
 
 
 async def test_an_upload_takes_no_key_rather_than_forget_it(operator: httpx.AsyncClient) -> None:

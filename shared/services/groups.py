@@ -1,0 +1,207 @@
+"""Requests that come at the same moment are stored in one transaction: one commit and a few statements for all.
+
+A commit waits for the disk, and the row of a budget is locked until then: one by one, a tenant's requests would go
+through at the pace of the disk (docs/decisions/0012). Nothing waits for company: a request that comes alone is stored
+at once, those that come meanwhile are the next group. Whatever is not plain goes alone, as if there were no groups.
+"""
+
+import asyncio
+import collections
+import contextvars
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from shared import errors, logs
+from shared.db import acceptance, budgets, deliveries, engine, events, groups, ledger, rows
+from shared.domain import budgets as domain_budgets
+from shared.domain import events as domain_events
+from shared.domain import jobs, tries
+from shared.services import idempotency, reservations
+
+MOST = 64
+AT_ONCE = 2
+LARGEST_BYTES = 64 * 1024
+
+_log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+class NotStoredError(Exception):
+    """The group's transaction was given up before its commit: nothing of it is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A job to be stored, and the key that is to stand for it."""
+
+    new: jobs.NewJob
+    once: idempotency.Once | None
+    body: bytes
+    stored: "asyncio.Future[jobs.Job | None]"
+
+    @property
+    def key(self) -> tuple[str, str] | None:
+        """What no two of a group may share."""
+        return (self.new.tenant_id, self.once.key) if self.once else None
+
+
+class Groups:
+    """One a process."""
+
+    def __init__(self, db: engine.Database) -> None:
+        self._db = db
+        self._waiting: collections.deque[Item] = collections.deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def store(self, new: jobs.NewJob, once: idempotency.Once | None) -> jobs.Job | None:
+        """Store the job with its request, first event and reserved money, and let the key stand for it; None if it
+        has to be stored alone: nothing is stored then. Commits. Raises what the database raises.
+        """
+        body = orjson.dumps(new.request)
+        if len(body) > LARGEST_BYTES or (once is not None and once.folds_seconds is not None):
+            return None
+        item = Item(new, once, body, asyncio.get_running_loop().create_future())
+        self._waiting.append(item)
+        if len(self._tasks) < AT_ONCE:
+            # Not in the context of the request that happens to be first.
+            task = asyncio.create_task(self._store_all(), context=contextvars.Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await item.stored
+
+    async def _store_all(self) -> None:
+        while self._waiting:
+            group = self._next()
+            try:
+                made = await self._store(group)
+            except NotStoredError as error:
+                made = {}
+                _log.warning("group_taken_apart", requests=len(group), cause=type(error.__cause__ or error).__name__)
+            except Exception as error:  # noqa: BLE001 - theirs to answer
+                _fail(group, error)
+                continue
+            for item in group:
+                if not item.stored.done():
+                    item.stored.set_result(made.get(item.new.id))
+
+    def _next(self) -> list[Item]:
+        """The longest waiting, each key once."""
+        group: list[Item] = []
+        later: list[Item] = []
+        keys: set[tuple[str, str]] = set()
+        while self._waiting and len(group) < MOST:
+            item = self._waiting.popleft()
+            if item.key is None or item.key not in keys:
+                group.append(item)
+                keys |= {item.key} if item.key else set()
+            else:
+                later.append(item)
+        self._waiting.extendleft(reversed(later))
+        return group
+
+    async def _store(self, group: Sequence[Item]) -> dict[str, jobs.Job]:
+        """What was stored, by job id. Raises NotStoredError while it is sure that nothing is: an error of the commit
+        leaves that open, so it is the caller's, as without groups.
+        """
+        async with self._db.transaction() as connection:
+            try:
+                return await _write(connection, group)
+            except NotStoredError:
+                raise
+            except Exception as error:
+                raise NotStoredError from error
+
+
+async def _write(connection: engine.Connection, group: Sequence[Item]) -> dict[str, jobs.Job]:
+    limits = await budgets.of_callers(
+        connection, {item.new.tenant_id for item in group}, {item.new.key_id for item in group}
+    )
+    held = [found for item in group if (found := _held(item, limits)) is not None]
+    wanting = await groups.wanting(
+        connection,
+        {item.new.tenant_id for item in held},
+        {item.new.webhook.origin for item in held if item.new.webhook},
+    )
+    values = {item.new.id: columns for item in held if (columns := _values(item.new, wanting)) is not None}
+    if not values:
+        return {}
+    keys = [_key(item.new, item.once) for item in held if item.once and item.new.id in values]
+    inserted = await groups.insert_jobs(connection, list(values.values()), keys)
+    items = {item.new.id: item for item in held}
+    made = {row["id"]: rows.job(row) for row in inserted}
+    await _write_rest(connection, inserted, made, items, wanting)
+    await _reserve(connection, limits, list(made.values()))
+    return made
+
+
+def _held(item: Item, limits: Sequence[domain_budgets.Budget]) -> Item | None:
+    """The item with the budgets it is to be held in; None for one that plainly does not fit."""
+    new = item.new
+    needed = [budget for budget in limits if budget.tenant_id == new.tenant_id and budget.key_id in (None, new.key_id)]
+    if not new.estimate_micros:
+        return item
+    try:
+        reservations.check(needed, new.estimate_micros, new.created_at)
+    except errors.BudgetExceededError:
+        return None
+    ids = tuple(budget.id for budget in needed)
+    return replace(item, new=replace(new, held_micros=new.estimate_micros, budget_ids=ids))
+
+
+def _values(new: jobs.NewJob, wanting: groups.Wanting) -> dict[str, Any] | None:
+    """Its columns; None if its own URL is at an origin that was never seen before."""
+    if new.webhook is None:
+        return acceptance.job_values(new, None)
+    receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin))
+    return acceptance.job_values(new, receiver_id) if receiver_id else None
+
+
+def _key(new: jobs.NewJob, once: idempotency.Once) -> groups.Key:
+    return groups.Key(new.tenant_id, once.key, once.fingerprint, new.id, new.created_at.isoformat())
+
+
+async def _write_rest(
+    connection: engine.Connection,
+    inserted: Sequence[dict[str, Any]],
+    made: dict[str, jobs.Job],
+    items: dict[str, Item],
+    wanting: groups.Wanting,
+) -> None:
+    told = [events.first(connection, row, row["created_at"]) for row in inserted]
+    requests = [
+        {"job_id": row["id"], "body": orjson.Fragment(items[row["id"]].body), "prices": items[row["id"]].new.prices}
+        for row in inserted
+    ]
+    entries = [ledger.held(job, job.created_at) for job in made.values() if job.held_micros]
+    await groups.insert_rest(connection, requests, [asdict(event) for event in told], entries)
+    wanted = [
+        (event, target) for event, row in zip(told, inserted, strict=True) for target in _targets(event, row, wanting)
+    ]
+    await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
+
+
+def _targets(event: domain_events.Event, row: dict[str, Any], wanting: groups.Wanting) -> list[deliveries.Target]:
+    own = events.own_target(row, event.type)
+    registered = [deliveries.Target(receiver_id) for receiver_id in wanting.registered.get(event.tenant_id, ())]
+    return [*registered, own] if own else registered
+
+
+async def _reserve(
+    connection: engine.Connection, limits: Sequence[domain_budgets.Budget], made: Sequence[jobs.Job]
+) -> None:
+    """Hold the sum in each budget. All or none: if together they do not fit, each has to try alone."""
+    latest: datetime | None = max((job.created_at for job in made), default=None)
+    for budget in limits:
+        micros = sum(job.held_micros for job in made if budget.id in job.budget_ids)
+        if latest and micros and await budgets.reserve(connection, budget, micros, latest) is None:
+            raise NotStoredError
+
+
+def _fail(group: Sequence[Item], error: Exception) -> None:
+    for item in group:
+        if not item.stored.done():
+            item.stored.set_exception(error)
