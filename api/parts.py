@@ -107,7 +107,8 @@ def build(configured: settings.Settings) -> Parts:
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api", configured.public_url)
     store = objects.Objects(bucket.location_of(configured))
-    gauges = metrics.Gauges(db)
+    watched = health.Health(db, store, redis_url)
+    gauges = metrics.Gauges(db, watched)
     gauge_registry = prometheus_client.CollectorRegistry()
     gauge_registry.register(gauges)
     changes, stopping = live.Changes(redis_url), asyncio.Event()
@@ -126,7 +127,7 @@ def build(configured: settings.Settings) -> Parts:
         changes=changes,
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
-        health=health.Health(db, store, redis_url),
+        health=watched,
         gauges=gauges,
         gauge_registry=gauge_registry,
         guard=_guard(configured),

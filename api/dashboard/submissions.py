@@ -9,6 +9,7 @@ import orjson
 
 from api import auth, parts
 from api.dashboard import forms, pages, snippets
+from api.native import previews
 from api.native import submissions as submission_routes
 from shared import errors
 from shared.domain import models, requests, states
@@ -73,7 +74,7 @@ def _of_kind(catalog: models.Catalog, kind: states.Kind) -> list[models.Model]:
 
 
 @router.post("/new/price")
-async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.Given) -> fastapi.Response:
+async def price(request: fastapi.Request, caller: auth.AnyCaller, given: parts.Given) -> fastapi.Response:
     """What the form as it stands would cost, and the same as code. A fault is told, not raised: one is still typing."""
     fields = await request.form()
     kind = _kind(fields)
@@ -83,7 +84,7 @@ async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.
         try:
             body = body or forms.body(fields)
             asked = forms.parse(kind, _with_prompt(body | {"model": slug}))
-            shown.append((slug, _estimate(given, kind, asked), None))
+            shown.append((slug, _estimate(given, caller, kind, asked), None))
         except errors.GenqueueError as error:
             shown.append((slug, None, error))
     public_url = given.settings.public_url.rstrip("/")
@@ -91,9 +92,11 @@ async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.
     return pages.show(request, "price.html", shown=shown, curl=curl, python=python)
 
 
-def _estimate(given: parts.Parts, kind: states.Kind, asked: requests.AnyRequest) -> estimates.Estimate:
+def _estimate(
+    given: parts.Parts, caller: auth.Caller, kind: states.Kind, asked: requests.AnyRequest
+) -> estimates.Estimate:
     catalog = given.catalog
-    return estimates.estimate(catalog, given.usable_providers(catalog), given.watch.current, kind, asked)
+    return estimates.estimate(catalog, previews.reachable(given, caller, catalog), given.watch.current, kind, asked)
 
 
 def _with_prompt(body: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +115,7 @@ async def submit(request: fastapi.Request, caller: auth.Submitter, given: parts.
         # All are checked before the first is stored.
         asked = [forms.parse(kind, body | {"model": slug}) for slug in slugs]
         for one in asked:
-            _estimate(given, kind, one)
+            _estimate(given, caller, kind, one)
         made = [
             await _accept(given, caller, kind, one, f"{fields.get('nonce')}-{place}") for place, one in enumerate(asked)
         ]

@@ -14,7 +14,7 @@ from shared.db import metrics as metric_rows
 from shared.db import upkeep as upkeep_rows
 from shared.domain import attempts, jobs, outputs, states
 from shared.queues import names
-from shared.services import upkeep
+from shared.services import health, upkeep
 
 CACHE_SECONDS = 5.0
 READ_SECONDS = 5.0
@@ -55,8 +55,10 @@ async def snapshot(db: engine.Database) -> metric_rows.Snapshot:
 class Gauges:
     """A Prometheus collector of the last snapshot. When the database is away only that is told: no stale figures."""
 
-    def __init__(self, db: engine.Database) -> None:
+    def __init__(self, db: engine.Database, parts: health.Health) -> None:
         self._db = db
+        self._health = parts
+        self._parts: dict[str, bool] = {}
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
         self._last: metric_rows.Snapshot | None = None
@@ -68,7 +70,8 @@ class Gauges:
             now = asyncio.get_running_loop().time()
             if now - self._read_at < CACHE_SECONDS:
                 return
-            self._last = await self._read()
+            self._last, report = await asyncio.gather(self._read(), self._health.report())
+            self._parts = report.parts
             self._read_at = asyncio.get_running_loop().time()
 
     async def _read(self) -> metric_rows.Snapshot | None:
@@ -89,6 +92,10 @@ class Gauges:
         yield core.InfoMetricFamily("genqueue_build", "The version.", {"version": metadata.version("genqueue")})
         up = 0 if self._last is None else 1
         yield core.GaugeMetricFamily("genqueue_database_up", "Whether the database answered the last look.", value=up)
+        parts = core.GaugeMetricFamily("genqueue_part_up", "Whether the API reaches the part.", labels=("part",))
+        for part, answers in self._parts.items():
+            parts.add_metric((part,), answers)
+        yield parts
         if self._last is not None:
             yield from _families(self._last)
         if self._last is not None and self._backlog is not None:

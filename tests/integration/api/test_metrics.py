@@ -134,4 +134,6 @@ async def test_without_the_database_it_tells_so_and_shows_no_stale_figures(
     async with serve(away) as client:
         figures = await read(client)
     assert of(figures, "genqueue_database_up") == 0
+    assert of(figures, "genqueue_part_up", part="database") == 0
+    assert of(figures, "genqueue_part_up", part="storage") == 1
     assert not any(name == "genqueue_jobs_in_state" for name, _ in figures)
