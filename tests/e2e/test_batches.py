@@ -172,7 +172,7 @@ async def test_the_commands_of_the_howto_work_as_they_stand(local: stack.Stack, 
     [rows] = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
     (tmp_path / "products.csv").write_text(rows)
     first, *others = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
-    commands = [f"yes | {first} || test $? = 2", *others]
+    commands = [f"yes | {first} || test $? = 3", *others]
     known = {"GENQUEUE_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key, "COLUMNS": "200"}
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
