@@ -81,11 +81,8 @@ batch-audit: $(READY) ## Run ROWS (100000) rows of a batch with faults and two k
 clients: $(READY) ## Make the environments of the official clients that tests/clients runs (.venv-clients)
 	@$(BIN)/python -m tests.clients.environments
 
-bench: $(READY) ## Measure each figure against its yardstick (one line each)
-	@set -e; for figure in benchmarks/[a-z]*.py; do \
-		[ -e "$$figure" ] || { echo "There is no benchmark yet."; exit 1; }; \
-		$(BIN)/python "$$figure" $(ARGS); \
-	done
+bench: $(READY) ## Measure each figure against its yardstick, and write docs/benchmarks.md (ARGS="accept poll": only these)
+	@cd benchmarks && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/python -m frame.run $(ARGS)
 
 clean: ## Remove what was installed or cached; jobs in .genqueue/ and demo-output/ stay
 	@rm -rf .venv .venv-tools .venv-clients .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -7,9 +7,11 @@ connections, against a bare FastAPI that parses the same body and answers 202.
 import argparse
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-from frame import accounts, figures, load, processes
+from frame import accounts, figures, load, processes, profile
 
 BODY = json.dumps(
     {
@@ -29,6 +31,13 @@ def plan(port: int, count: int, secret: str = "", keyed: str = "") -> load.Plan:
     """`count` videos."""
     headers = {"Authorization": f"Bearer {secret}"}
     return load.Plan(port, count, CONNECTIONS, "POST", ["/v1/videos"], headers, BODY, keyed)
+
+
+def keep_parts(parts: dict[str, float]) -> None:
+    """For docs/benchmarks.md, when a whole run collects."""
+    folder = os.environ.get(figures.RESULTS)
+    if folder:
+        (Path(folder) / "accept.parts").write_text(json.dumps(parts))
 
 
 async def main(count: int, rounds: int) -> None:
@@ -56,6 +65,8 @@ async def main(count: int, rounds: int) -> None:
             ours = sender("ours", lambda number: plan(port, count, customer.secret, f"round-{number}-"))
             await load.send(plan(port, 200, customer.secret))
             yardsticks, measured = await figures.in_turns(bare, ours, rounds=rounds)
+            keep_parts(await profile.of(api, ours, count))
+            waits["ours"].pop()
     ratio = figures.median([ours / bare for bare, ours in zip(yardsticks, measured, strict=True)])
     rate = figures.median(measured)
     notes = {"api_cpu_us": figures.median(cpu)}

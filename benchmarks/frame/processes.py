@@ -95,9 +95,9 @@ async def api(made: stack.Stack, **environ: str) -> AsyncIterator[psutil.Process
 
 
 @contextlib.asynccontextmanager
-async def bare(port: int) -> AsyncIterator[psutil.Process]:
+async def bare(port: int, **environ: str) -> AsyncIterator[psutil.Process]:
     """The bare FastAPI that figures of the API are held against."""
-    env = {"PYTHONPATH": str(BENCHMARKS)}
+    env = {"PYTHONPATH": str(BENCHMARKS), **environ}
     argv = ["-m", "uvicorn", "frame.bare:app", "--port", str(port), "--no-access-log", "--log-level", "warning"]
     async with running(argv, env, f"http://127.0.0.1:{port}/ready") as process:
         yield process

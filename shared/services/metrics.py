@@ -1,17 +1,20 @@
 """What is counted when jobs end, and the gauges of the whole installation, read at most every few seconds."""
 
 import asyncio
+import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
 
 from prometheus_client import core
 
-from shared import logs, metrics, tracing
+from shared import clock, logs, metrics, tracing
 from shared.db import engine
 from shared.db import metrics as metric_rows
+from shared.db import upkeep as upkeep_rows
 from shared.domain import attempts, jobs, outputs, states
 from shared.queues import names
+from shared.services import upkeep
 
 CACHE_SECONDS = 5.0
 READ_SECONDS = 5.0
@@ -57,6 +60,7 @@ class Gauges:
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
         self._last: metric_rows.Snapshot | None = None
+        self._backlog: upkeep_rows.Backlog | None = None
 
     async def refresh(self) -> None:
         """Read again, unless that was done a few seconds ago. Never raises."""
@@ -70,6 +74,7 @@ class Gauges:
     async def _read(self) -> metric_rows.Snapshot | None:
         try:
             async with asyncio.timeout(READ_SECONDS):
+                self._backlog = await upkeep.backlog(self._db, clock.now())
                 return await snapshot(self._db)
         except Exception as error:  # noqa: BLE001 - whatever it is, the gauge of the database tells it
             _log.warning("gauges_not_read", error=type(error).__name__)
@@ -86,6 +91,8 @@ class Gauges:
         yield core.GaugeMetricFamily("genqueue_database_up", "Whether the database answered the last look.", value=up)
         if self._last is not None:
             yield from _families(self._last)
+        if self._last is not None and self._backlog is not None:
+            yield _behind(self._backlog)
 
 
 def _families(seen: metric_rows.Snapshot) -> Iterable[core.Metric]:
@@ -145,4 +152,13 @@ def _late(seen: metric_rows.Snapshot) -> core.Metric:
     for step in (states.Step.SUBMIT, states.Step.POLL, states.Step.COLLECT):
         late = [item.late.total_seconds() for item in seen.in_state if item.step is step]
         family.add_metric((step,), max(late, default=0.0))
+    return family
+
+
+def _behind(seen: upkeep_rows.Backlog) -> core.Metric:
+    family = core.GaugeMetricFamily(
+        "genqueue_upkeep_backlog", "What upkeep should have done by now, counted up to 10,000.", labels=("work",)
+    )
+    for work, count in dataclasses.asdict(seen).items():
+        family.add_metric((work,), count)
     return family

@@ -75,6 +75,16 @@ async def test_the_oldest_queued_job_and_what_is_in_doubt(
     assert of(figures, "genqueue_canary_age_seconds", queue="jobs") == 86400
 
 
+async def test_what_upkeep_has_left_lying_is_counted(
+    client: httpx.AsyncClient, submit: steps.Submit, change: steps.Change
+) -> None:
+    hour_ago = clock.now() - timedelta(hours=2)
+    await change(await submit(store=False), status="failed", finished_at=hour_ago)
+    figures = await read(client)
+    assert of(figures, "genqueue_upkeep_backlog", work="unforgotten") == 1
+    assert of(figures, "genqueue_upkeep_backlog", work="stale_keys") == 0
+
+
 def _attempt(job_id: str) -> attempts.Attempt:
     return attempts.Attempt(
         id="att_1",

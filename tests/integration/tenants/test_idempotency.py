@@ -99,9 +99,19 @@ async def test_no_transaction_is_open_while_a_name_is_resolved_or_bytes_are_stor
     assert sum("Idempotent-Replayed" not in answer.headers for answer in racing) == 1
 
 
-async def test_an_upload_takes_no_key_rather_than_forget_it(operator: httpx.AsyncClient) -> None:
-    file = {"file": ("rows.csv", b"prompt\nA heron\n")}
-    answer = await operator.post("/v1/batches", files=file, data={"model": "sandbox/text"}, headers=ONCE)
+async def test_an_upload_is_compared_by_its_bytes(operator: httpx.AsyncClient) -> None:
+    async def send(content: bytes) -> httpx.Response:
+        file = {"file": ("rows.csv", content)}
+        return await operator.post("/v1/batches", files=file, data={"model": "sandbox/text"}, headers=ONCE)
+
+    first, again, other = [await send(content) for content in (b"prompt\nA\n", b"prompt\nA\n", b"prompt\nB\n")]
+    assert (first.status_code, again.content) == (202, first.content)
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_mismatch")
+
+
+async def test_a_form_takes_no_key_where_nobody_compares_it(operator: httpx.AsyncClient) -> None:
+    path = "/v1/webhook-receivers/rcv_01k0zqj5w3m8v4t2c6n9xb7rde/test"
+    answer = await operator.post(path, files={"file": ("rows.csv", b"x")}, headers=ONCE)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Idempotency-Key")
 
 
