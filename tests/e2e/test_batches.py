@@ -176,7 +176,7 @@ async def test_the_commands_of_the_howto_work_as_they_stand(local: stack.Stack, 
     known = {"GENQUEUE_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key, "COLUMNS": "200"}
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
-        *("bash", "-e", "-c", f"yes | {command} || test $? = 2\n{program}"),
+        *("bash", "-e", "-c", f"yes | {command} || test $? = 3\n{program}"),
         cwd=tmp_path,
         env=os.environ | known | {"PATH": programs},
         stdout=asyncio.subprocess.PIPE,
