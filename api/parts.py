@@ -27,6 +27,7 @@ from shared.services import (
     events,
     groups,
     health,
+    jobs,
     metrics,
     signing,
 )
@@ -46,6 +47,7 @@ class Parts:
     rules: acceptance.Rules
     key_changes: notices.Notices
     db: engine.Database
+    looks: jobs.Looks
     store: objects.Objects
     catalogs: shelf.Shelf
     changes: live.Changes
@@ -122,6 +124,7 @@ def build(configured: settings.Settings) -> Parts:
         rules=_rules(configured, db),
         key_changes=notices.Notices(database_url, key_rows.CHANNEL, keys.forget),
         db=db,
+        looks=jobs.Looks(db),
         store=store,
         catalogs=catalogs,
         changes=changes,

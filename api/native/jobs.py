@@ -100,6 +100,8 @@ async def get_job(
     """
     if wait:
         await waiting.until_changed(given.db, given.changes, caller.tenant_id, job_id, wait, given.stopping)
+    if not expand:
+        return answers.job(given, await given.looks.get(caller.tenant_id, job_id))
     view = await jobs.get(
         given.db, caller.tenant_id, job_id, with_request="request" in expand, with_route="route" in expand
     )

@@ -106,6 +106,12 @@ class Database:
                 _together.reset(token)
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """Reads only, each statement by itself: what a transaction of reads would see, without its two round trips."""
+        async with self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
         """Reads only, and all of it as it was at one moment."""
         async with self.engine.connect() as connection:

@@ -5,9 +5,6 @@ through at the pace of the disk (docs/decisions/0012). Nothing waits for company
 at once, those that come meanwhile are the next group. Whatever is not plain goes alone, as if there were no groups.
 """
 
-import asyncio
-import collections
-import contextvars
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -21,10 +18,8 @@ from shared.db import acceptance, budgets, deliveries, engine, events, groups, l
 from shared.domain import budgets as domain_budgets
 from shared.domain import events as domain_events
 from shared.domain import jobs, tries
-from shared.services import idempotency, reservations
+from shared.services import gathering, idempotency, reservations
 
-MOST = 64
-AT_ONCE = 2
 LARGEST_BYTES = 64 * 1024
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -41,7 +36,6 @@ class Item:
     new: jobs.NewJob
     once: idempotency.Once | None
     body: bytes
-    stored: "asyncio.Future[jobs.Job | None]"
 
     @property
     def key(self) -> tuple[str, str] | None:
@@ -54,8 +48,7 @@ class Groups:
 
     def __init__(self, db: engine.Database) -> None:
         self._db = db
-        self._waiting: collections.deque[Item] = collections.deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering = gathering.Gathering(self._store_all, lambda item: item.key)
 
     async def store(self, new: jobs.NewJob, once: idempotency.Once | None) -> jobs.Job | None:
         """Store the job with its request, first event and reserved money, and let the key stand for it; None if it
@@ -64,44 +57,15 @@ class Groups:
         body = orjson.dumps(new.request)
         if len(body) > LARGEST_BYTES or (once is not None and once.folds_seconds is not None):
             return None
-        item = Item(new, once, body, asyncio.get_running_loop().create_future())
-        self._waiting.append(item)
-        if len(self._tasks) < AT_ONCE:
-            # Not in the context of the request that happens to be first.
-            task = asyncio.create_task(self._store_all(), context=contextvars.Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await item.stored
+        return await self._gathering.do(Item(new, once, body))
 
-    async def _store_all(self) -> None:
-        while self._waiting:
-            group = self._next()
-            try:
-                made = await self._store(group)
-            except NotStoredError as error:
-                made = {}
-                _log.warning("group_taken_apart", requests=len(group), cause=type(error.__cause__ or error).__name__)
-            except Exception as error:  # noqa: BLE001 - theirs to answer
-                _fail(group, error)
-                continue
-            for item in group:
-                if not item.stored.done():
-                    item.stored.set_result(made.get(item.new.id))
-
-    def _next(self) -> list[Item]:
-        """The longest waiting, each key once."""
-        group: list[Item] = []
-        later: list[Item] = []
-        keys: set[tuple[str, str]] = set()
-        while self._waiting and len(group) < MOST:
-            item = self._waiting.popleft()
-            if item.key is None or item.key not in keys:
-                group.append(item)
-                keys |= {item.key} if item.key else set()
-            else:
-                later.append(item)
-        self._waiting.extendleft(reversed(later))
-        return group
+    async def _store_all(self, group: Sequence[Item]) -> list[jobs.Job | None]:
+        try:
+            made = await self._store(group)
+        except NotStoredError as error:
+            made = {}
+            _log.warning("group_taken_apart", requests=len(group), cause=type(error.__cause__ or error).__name__)
+        return [made.get(item.new.id) for item in group]
 
     async def _store(self, group: Sequence[Item]) -> dict[str, jobs.Job]:
         """What was stored, by job id. Raises NotStoredError while it is sure that nothing is: an error of the commit
@@ -199,9 +163,3 @@ async def _reserve(
         micros = sum(job.held_micros for job in made if budget.id in job.budget_ids)
         if latest and micros and await budgets.reserve(connection, budget, micros, latest) is None:
             raise NotStoredError
-
-
-def _fail(group: Sequence[Item], error: Exception) -> None:
-    for item in group:
-        if not item.stored.done():
-            item.stored.set_exception(error)

@@ -11,9 +11,10 @@ from shared.db import audit as audit_rows
 from shared.db import engine
 from shared.db import events as event_rows
 from shared.db import jobs as job_rows
+from shared.db import looks as look_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance, batch_rows, idempotency, metrics, reservations
+from shared.services import acceptance, batch_rows, gathering, idempotency, metrics, reservations
 from shared.storage import objects, troubles
 
 # A job has a handful; only one that asked to be told of progress has more.
@@ -57,6 +58,40 @@ async def get(
             return view
         stored = await job_rows.decisions(connection, tenant_id, job_id)
     return replace(view, route=tuple(decisions.read(each) for each in stored))
+
+
+class Looks:
+    """Status answers that are asked for at the same moment, read together. One a process."""
+
+    def __init__(self, db: engine.Database) -> None:
+        self._db = db
+        self._gathering = gathering.Gathering(self._look)
+
+    async def get(self, tenant_id: str, job_id: str) -> JobView:
+        """What `get` answers. Raises NotFoundError."""
+        known = ids.is_valid(ids.Prefix.JOB, job_id) and not self._db.is_together
+        view = await self._gathering.do((tenant_id, job_id)) if known else None
+        return view or await get(self._db, tenant_id, job_id)
+
+    async def _look(self, asked: Sequence[tuple[str, str]]) -> list[JobView | None]:
+        """None for what is no job of that tenant: a row of a batch, or nothing."""
+        async with self._db.reading() as connection:
+            found = await look_rows.jobs_of(connection, asked)
+            seen = [seen.job for seen in found.values()]
+            tried = await look_rows.attempts_of(connection, [job.id for job in seen])
+            over = [(job.tenant_id, job.id) for job in seen if job.status in states.TERMINAL]
+            # A job read as running has no outputs, even if it was completed since.
+            made = await look_rows.outputs_of(connection, over) if over else {}
+        views = {
+            key: JobView(
+                seen.job,
+                attempts=tuple(tried.get(seen.job.id, ())),
+                outputs=tuple(made.get(seen.job.id, ())),
+                queue_position=seen.queue_position,
+            )
+            for key, seen in found.items()
+        }
+        return [views.get(key) for key in asked]
 
 
 async def history(db: engine.Database, tenant_id: str, job_id: str) -> list[events.Event]:
