@@ -74,9 +74,7 @@ def main(
 
 
 def _spare_the_collector() -> None:
-    """What is there now stays: the collector of cycles need not look through it again, every few requests. That took
-    a tenth of each request (docs/benchmarks.md).
-    """
+    """What is there now stays: the collector of cycles need not look through it again, every few requests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
