@@ -61,7 +61,7 @@ audit: $(READY) ## Look for known vulnerabilities in the locked packages (needs 
 		| $(UV) tool run pip-audit --strict --require-hashes --disable-pip -r /dev/stdin
 
 docs: $(READY) ## Build the documents as a site into site/, without a warning
-	@$(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 openapi: $(READY) ## Rewrite what is generated: docs/openapi.json, docs/api.md, docs/errors.md, .env.example
 	@$(BIN)/python -m tests.conventions.generated

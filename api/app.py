@@ -18,6 +18,7 @@ from api.native import (
     budgets,
     catalog,
     deliveries,
+    embeddings,
     endpoints,
     estimates,
     events,
@@ -41,6 +42,7 @@ ROUTERS = (
     videos.router,
     images.router,
     texts.router,
+    embeddings.router,
     jobs.router,
     outputs.router,
     # Before the models: their ids may hold slashes.

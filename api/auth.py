@@ -70,7 +70,9 @@ class Caller:
         """Raise ForbiddenError, naming the scope, if the key may not do that."""
         if not self.scopes & {scope, keys.Scope.ADMIN}:
             raise errors.ForbiddenError(
-                f"This key needs the scope {scope.value!r}.", param="scope", accepted=[scope, keys.Scope.ADMIN]
+                f"This key needs the scope {scope.value!r}.",
+                param="scope",
+                accepted=list(dict.fromkeys((scope, keys.Scope.ADMIN))),
             )
 
 

@@ -1,13 +1,15 @@
 """The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07), on every POST.
 
 Routes that make jobs bind the key to the job, in its transaction. Every other POST is answered inside one transaction
-together with its key, and the whole answer is kept for 24 hours. An answer may hold a secret that is shown only once:
-it is sealed with a key that only the caller's own key gives, which we do not have.
+together with its key, and the whole answer is kept for 24 hours; an upload is stored first, and compared by its hash.
+An answer may hold a secret that is shown only once: it is sealed with a key that only the caller's own key gives,
+which we do not have.
 """
 
 import base64
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import fastapi
@@ -15,7 +17,8 @@ import orjson
 from cryptography import fernet
 
 from api import auth
-from shared import errors
+from shared import clock, errors
+from shared.db import engine
 from shared.db import idempotency as rows
 from shared.services import idempotency
 
@@ -52,12 +55,73 @@ async def for_answer(request: fastapi.Request, caller: auth.Caller) -> idempoten
     sent = request.headers.get("Idempotency-Key")
     if sent is None:
         return None
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower().startswith("multipart/"):
+    if is_upload(request):
         # Its bytes go to the storage while they come, so they cannot be compared first. A key that is taken and then
-        # not kept would be worse than none.
+        # not kept would be worse than none. (Routes that compare afterwards take `OfUpload`.)
         raise errors.InvalidRequestError("Uploads take no Idempotency-Key.", param="Idempotency-Key")
+    return of_content(request, caller, sent, await _sent(request))
+
+
+def is_upload(request: fastapi.Request) -> bool:
+    """Whether the body is a form with files."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower().startswith("multipart/")
+
+
+async def upload_key(
+    request: fastapi.Request,
+    idempotency_key: Annotated[
+        str | None,
+        fastapi.Header(alias="Idempotency-Key", description=DESCRIPTION, examples=["4f1c2a7e-order-17"]),
+    ] = None,
+) -> str | None:
+    """The dependency of routes that take uploads: the key, which they bind with `answer_once` when they know what was
+    sent. None for other bodies: those are bound before. Raises InvalidRequestError.
+    """
+    return _bare(idempotency_key) if idempotency_key is not None and is_upload(request) else None
+
+
+def of_content(request: fastapi.Request, caller: auth.Caller, sent_key: str, content: object) -> idempotency.Once:
+    """A key with what it was sent with; one for each key of a tenant. Raises InvalidRequestError."""
     # A space, which no caller can send, keeps these apart from the keys of jobs.
-    return idempotency.Once(f"{caller.key_id} {_bare(sent)}", await _fingerprint(request))
+    return idempotency.Once(f"{caller.key_id} {_bare(sent_key)}", _digest(request, content))
+
+
+class _AnsweredBeforeError(Exception):
+    """Somebody has sent this Idempotency-Key before; here is the answer of then."""
+
+    def __init__(self, answer: rows.Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+async def answer_once(
+    request: fastapi.Request,
+    db: engine.Database,
+    tenant_id: str,
+    once: idempotency.Once,
+    make: Callable[[], Awaitable[fastapi.Response]],
+) -> fastapi.Response:
+    """All that `make` does, and its answer, in one transaction with the key; or the answer given before. Commits.
+    What `make` does before it first needs the database (names are resolved, bytes go to the storage) stays outside.
+    Raises IdempotencyMismatchError, IdempotencyInFlightError; then nothing was done.
+    """
+
+    async def begin(connection: engine.Connection) -> None:
+        before = await idempotency.bind(connection, tenant_id, once, clock.now())
+        if before is not None:
+            raise _AnsweredBeforeError(before)
+
+    known = await idempotency.known(db, tenant_id, once)
+    if known is not None:
+        return unseal(request, known)
+    try:
+        async with db.together(begin):
+            response = await make()
+            async with db.transaction() as connection:
+                await rows.keep(connection, tenant_id, once.key, seal(request, response))
+            return response
+    except _AnsweredBeforeError as found:
+        return unseal(request, found.answer)
 
 
 def _folding(request: fastapi.Request, body: object) -> idempotency.Once | None:
@@ -124,3 +188,4 @@ def _cipher(request: fastapi.Request) -> fernet.Fernet:
 
 
 Keyed = Annotated[idempotency.Once | None, fastapi.Depends(key)]
+OfUpload = Annotated[str | None, fastapi.Depends(upload_key)]

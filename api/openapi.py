@@ -3,10 +3,14 @@
 from typing import Any
 
 import fastapi
+from pydantic import json_schema
 
 from api import errors, idempotency
+from api.native import batch_bodies
 
 _Schema = dict[str, Any]
+# Bodies of routes that read them by themselves, as the routes' own OpenAPI names them.
+_BODIES = (batch_bodies.BatchFields, batch_bodies.BatchFromUrl, batch_bodies.BatchFromFile)
 
 
 def finish(app: fastapi.FastAPI) -> None:
@@ -17,6 +21,7 @@ def finish(app: fastapi.FastAPI) -> None:
         if app.openapi_schema is None:
             schema = original()
             _drop_422(schema)
+            _tell_of_own_bodies(schema)
             for path in schema["paths"].values():
                 for method, operation in path.items():
                     _tell_of_bodies(operation)
@@ -35,6 +40,14 @@ def _drop_422(schema: _Schema) -> None:
             del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)
+
+
+def _tell_of_own_bodies(schema: _Schema) -> None:
+    made = json_schema.models_json_schema(
+        [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
+    )[1]
+    for name, body in made["$defs"].items():
+        schema["components"]["schemas"].setdefault(name, body)
 
 
 def _tell_of_bodies(operation: _Schema) -> None:

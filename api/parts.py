@@ -60,6 +60,7 @@ class Parts:
     keyring: signing.Keyring
     followers: events.Follower
     watch: endpoints.Watch
+    callback_secrets: callbacks.Secrets
     callbacks: callbacks.Signer
     # Set when the process is asked to stop: held answers are given at once.
     stopping: asyncio.Event
@@ -108,7 +109,8 @@ def build(configured: settings.Settings) -> Parts:
     database_url, redis_url = configured.database_url.get_secret_value(), configured.redis_url.get_secret_value()
     db = engine.Database(database_url, configured.database_pool_size, "api", configured.public_url)
     store = objects.Objects(bucket.location_of(configured))
-    gauges = metrics.Gauges(db)
+    watched = health.Health(db, store, redis_url)
+    gauges = metrics.Gauges(db, watched)
     gauge_registry = prometheus_client.CollectorRegistry()
     gauge_registry.register(gauges)
     changes, stopping = live.Changes(redis_url), asyncio.Event()
@@ -128,7 +130,7 @@ def build(configured: settings.Settings) -> Parts:
         changes=changes,
         news=live.News(redis_url),
         hints=hints.Hints(database_url),
-        health=health.Health(db, store, redis_url),
+        health=watched,
         gauges=gauges,
         gauge_registry=gauge_registry,
         guard=_guard(configured),
@@ -136,6 +138,7 @@ def build(configured: settings.Settings) -> Parts:
         followers=events.Follower(db, changes, stopping),
         watch=endpoints.Watch(db, _provider_keys(configured), lambda: catalog.reload(catalogs)),
         callbacks=callbacks.signer(configured),
+        callback_secrets=_callback_secrets(configured, catalogs),
         stopping=stopping,
     )
 
@@ -170,3 +173,11 @@ async def of(request: fastapi.Request) -> Parts:
 
 
 Given = Annotated[Parts, fastapi.Depends(of)]
+
+
+def _callback_secrets(configured: settings.Settings, catalogs: shelf.Shelf) -> callbacks.Secrets:
+    given = configured.callback_secrets
+    return callbacks.Secrets(
+        {name: [value.get_secret_value() for value in values] for name, values in given.items()},
+        lambda name: provider.adapter if (provider := catalogs.current.providers.get(name)) else None,
+    )

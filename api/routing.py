@@ -12,10 +12,8 @@ from fastapi import routing
 from fastapi.dependencies import models as dependants
 
 from api import auth, bodies, idempotency, parts, rates
-from shared import clock, errors
-from shared.db import idempotency as idempotency_rows
+from shared import errors
 from shared.domain import keys
-from shared.services import idempotency as idempotency_services
 
 _Handler = Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]
 
@@ -30,7 +28,7 @@ class CheckedRoute(routing.APIRoute):
         public = self.path in auth.PUBLIC_ROUTES
         takes_body = self.body_field is not None
         scope = scope_of(self)
-        keeps_answer = needs_answer_kept(self)
+        keeps_answer, binds_uploads = needs_answer_kept(self), _binds_uploads(self)
 
         async def handle(request: fastapi.Request) -> fastapi.Response:
             request = bodies.JsonRequest(request.scope, request.receive)
@@ -40,7 +38,8 @@ class CheckedRoute(routing.APIRoute):
             if takes_body:
                 bodies.check_media_type(request)
                 await request.json()
-            return await (_once(request, inner) if keeps_answer else inner(request))
+            binds = not keeps_answer or (binds_uploads and idempotency.is_upload(request))
+            return await (inner(request) if binds else _once(request, inner))
 
         return handle
 
@@ -75,19 +74,15 @@ async def _let_in(request: fastapi.Request, scope: keys.Scope | None) -> None:
 
 
 async def _once(request: fastapi.Request, inner: _Handler) -> fastapi.Response:
-    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction."""
+    """Answer a POST that may carry an Idempotency-Key: all it does, and its answer, in one transaction. What the
+    handler does before it first needs the database (names are resolved, bytes go to the storage) stays outside.
+    """
     given: parts.Parts = request.app.state.parts
     caller = await given.keys.identify(request)
     once = await idempotency.for_answer(request, caller)
     if once is None:
         return await inner(request)
-    async with given.db.together() as connection:
-        before = await idempotency_services.bind(connection, caller.tenant_id, once, clock.now())
-        if before is not None:
-            return idempotency.unseal(request, before)
-        response = await inner(request)
-        await idempotency_rows.keep(connection, caller.tenant_id, once.key, idempotency.seal(request, response))
-        return response
+    return await idempotency.answer_once(request, given.db, caller.tenant_id, once, lambda: inner(request))
 
 
 def scope_of(route: routing.APIRoute) -> keys.Scope | None:
@@ -102,6 +97,10 @@ def needs_answer_kept(route: routing.APIRoute) -> bool:
     """Whether it is a POST that does not bind the Idempotency-Key itself."""
     binds = any(inner.call is idempotency.key for inner in _all(route.dependant))
     return "POST" in (route.methods or ()) and route.path not in auth.PUBLIC_ROUTES and not binds
+
+
+def _binds_uploads(route: routing.APIRoute) -> bool:
+    return any(inner.call is idempotency.upload_key for inner in _all(route.dependant))
 
 
 def _all(dependant: dependants.Dependant) -> Iterator[dependants.Dependant]:

@@ -16,8 +16,7 @@ import asyncpg
 
 from cli.stack import stack
 from shared import clock, settings
-from shared.db import batch_rows as row_rows
-from shared.db import schema
+from shared.db import copies, schema
 from shared.domain import batches, recipes, sheets, tenants
 from shared.queues import hints
 from shared.services import batches as batch_services
@@ -29,7 +28,7 @@ from workers.steps import reading
 TARGET = 0.5
 TENANT = "ten_00000000000000000000000000"
 TEMPLATE = "Write a product text for {{name}} in {{language}}"
-COLUMNS = ", ".join(row_rows.COPIED)
+COLUMNS = ", ".join(copies.COLUMNS)
 
 
 def write(path: Path, rows: int) -> None:
@@ -83,7 +82,7 @@ async def copy(url: str, folder: Path) -> float:
         text = folder / "rows.text"
         await connection.copy_from_query(f"SELECT {COLUMNS} FROM batch_rows", output=str(text))  # noqa: S608
         began = time.perf_counter()
-        await connection.copy_to_table("plain", source=str(text), columns=list(row_rows.COPIED))
+        await connection.copy_to_table("plain", source=str(text), columns=list(copies.COLUMNS))
         return time.perf_counter() - began
     finally:
         await connection.close()

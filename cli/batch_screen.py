@@ -66,7 +66,7 @@ def ended(screen: console.Console, batch: client.Json) -> None:
 class Bar:
     """A progress bar with speed, time left and cost."""
 
-    def __init__(self, screen: console.Console) -> None:
+    def __init__(self, screen: console.Console, *, quiet: bool) -> None:
         self._progress = progress.Progress(
             progress.TextColumn("{task.fields[status]}"),
             progress.BarColumn(),
@@ -74,6 +74,7 @@ class Bar:
             progress.TextColumn("{task.fields[pace]}"),
             progress.TextColumn("{task.fields[cost]} USD"),
             console=screen,
+            disable=quiet,
         )
         self._task = self._progress.add_task("rows", total=None, status="", pace="", cost="0")
 

@@ -99,6 +99,10 @@ class Client:
         """POST to a path. Raises ApiError."""
         return _read(await self._http.post(path, json=body))
 
+    async def delete(self, path: str) -> Json:
+        """DELETE a path; empty when nothing is answered. Raises ApiError."""
+        return _read(await self._http.delete(path))
+
     async def upload(self, path: str, file: Path, fields: dict[str, str]) -> Json:
         """POST a form with a file, which is read as it is sent. Raises ApiError."""
         with file.open("rb") as opened:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import console, table
 
+from cli import screen
 from shared import settings
 
 if TYPE_CHECKING:
@@ -17,12 +18,16 @@ def doctor(
     data_dir: Annotated[Path, typer.Option(help="Of a stack started by `genqueue up`; else the environment.")] = Path(
         ".genqueue"
     ),
+    json: screen.AsJson = False,
 ) -> None:
     """Check that each part can be reached, is new enough and does its work. Exit code 1 if any does not."""
     env_file = data_dir / "env"
     configured = settings.Settings(_env_file=env_file if env_file.is_file() else None)
     findings = asyncio.run(_examine(configured))
-    _print(findings)
+    if json:
+        screen.document([plain(finding) for finding in findings])
+    else:
+        _print(findings)
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
@@ -39,6 +44,11 @@ async def _examine(configured: settings.Settings) -> "list[services.Finding]":
     finally:
         store.close()
         await db.close()
+
+
+def plain(finding: "services.Finding") -> dict[str, str | bool]:
+    """A finding for scripts."""
+    return {"check": finding.check, "well": finding.well, "found": finding.said, "advice": finding.advice}
 
 
 def _print(findings: "list[services.Finding]") -> None:

@@ -19,7 +19,7 @@ MEANINGS = {
     Exit.DONE: "done; with `--wait`: the job is completed",
     Exit.REFUSED: "the API refused, or a file could not be written; the sentence on stderr says why",
     Exit.USAGE: "the command line is wrong",
-    Exit.NOT_COMPLETED: "the job is over without an output: failed, cancelled or expired",
+    Exit.NOT_COMPLETED: "the job (or a row of the batch) is over without an output: failed, cancelled or expired",
     Exit.UNREACHABLE: "no API answers at the URL",
     Exit.NO_KEY: "there is no key, or the API does not know it",
     Exit.INTERRUPTED: "Ctrl-C; the job goes on, `genqueue watch` looks on again",

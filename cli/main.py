@@ -2,7 +2,23 @@
 
 import typer
 
-from cli import batch, catalog, demo, doctor, exits, jobs, logs, models, outputs, providers, submissions, up
+from cli import (
+    batch,
+    catalog,
+    demo,
+    doctor,
+    estimates,
+    exits,
+    jobs,
+    keys,
+    logs,
+    models,
+    outputs,
+    providers,
+    receivers,
+    submissions,
+    up,
+)
 
 app = typer.Typer(
     name="genqueue",
@@ -18,8 +34,11 @@ app.command(rich_help_panel="Jobs")(jobs.cancel)
 app.command(rich_help_panel="Jobs")(jobs.rerun)
 app.command(rich_help_panel="Jobs")(outputs.download)
 app.command(rich_help_panel="Jobs")(models.models)
+app.command(rich_help_panel="Jobs")(estimates.estimate)
 app.add_typer(submissions.app, name="submit", rich_help_panel="Jobs")
 app.add_typer(batch.app, rich_help_panel="Jobs")
+app.add_typer(keys.app, name="keys", rich_help_panel="Account")
+app.add_typer(receivers.app, name="receivers", rich_help_panel="Account")
 app.command(rich_help_panel="Stack")(up.up)
 app.command(rich_help_panel="Stack")(demo.demo)
 app.command(rich_help_panel="Stack")(doctor.doctor)

@@ -54,7 +54,7 @@ async def video(
         "generate_audio": audio,
         "frame_images": frames if first_frame else None,
     }
-    body = _body(model, prompt, fallback, metadata, field) | _given(own)
+    body = asked(model, prompt, fallback, metadata, field) | given(own)
     return await _submit("video", body, idempotency_key, out, wait=wait, as_json=json)
 
 
@@ -77,7 +77,7 @@ async def image(
 ) -> exits.Exit:
     """Make one or more images."""
     own = {"size": size, "n": number, "seed": seed, "format": format_}
-    body = _body(model, prompt, fallback, metadata, field) | _given(own)
+    body = asked(model, prompt, fallback, metadata, field) | given(own)
     return await _submit("image", body, idempotency_key, out, wait=wait, as_json=json)
 
 
@@ -99,17 +99,19 @@ async def text(
 ) -> exits.Exit:
     """Make a text. With --wait and without --out it is printed."""
     own = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
-    body = _body(model, prompt, fallback, metadata, field) | _given(own)
+    body = asked(model, prompt, fallback, metadata, field) | given(own)
     return await _submit("text", body, idempotency_key, out, wait=wait, as_json=json)
 
 
-def _given(fields: dict[str, Any]) -> dict[str, Any]:
+def given(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that were given; the API fills in the others."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _body(
+def asked(
     model: str, prompt: str, fallback: list[str] | None, metadata: list[str] | None, field: list[str] | None
 ) -> client.Json:
+    """What all kinds of request have. Raises typer.BadParameter."""
     body: client.Json = {"model": model, "prompt": sys.stdin.read() if prompt == "-" else prompt}
     if fallback:
         body["models"] = fallback

@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     )
     s3_region: str = Field("us-east-1", description="The region used in signatures.")
     s3_bucket: str = Field("genqueue", description="The bucket that holds the outputs.")
+    s3_tenant_buckets: dict[str, str] = Field(
+        default_factory=dict,
+        description="JSON: buckets of their own by tenant id. Move a tenant's objects before you name or unname one.",
+    )
     s3_access_key_id: SecretStr = Field(SecretStr(""), description="The S3 access key.")
     s3_secret_access_key: SecretStr = Field(SecretStr(""), description="The S3 secret key.")
     admin_key: SecretStr = Field(SecretStr(""), description="The key that may do everything; at least 16 characters.")
@@ -44,6 +48,11 @@ class Settings(BaseSettings):
     )
     callbacks: Literal["auto", "always", "never"] = Field(
         "auto", description="Let providers call us back at the public URL; auto: unless that is this machine's own."
+    )
+    callback_secrets: dict[str, list[SecretStr]] = Field(
+        default_factory=dict,
+        description="JSON: what providers sign their calls with, by provider name (Replicate, OpenRouter: the webhook "
+        "secret; fal: `x` of its JWKS keys). Calls without such a signature then come to nothing.",
     )
     sandbox_url: str = Field("http://127.0.0.1:8090", description="Where the sandbox provider listens.")
     allowed_networks: list[str] = Field(
@@ -77,6 +86,10 @@ class Settings(BaseSettings):
     signed_url_seconds: int = Field(900, description="How long a signed download URL works.")
     output_retention_seconds: int = Field(30 * 86400, description="How long outputs are kept; 0 keeps them for ever.")
     max_file_bytes: int = Field(512 * 1024**2, description="The largest file a caller may upload.")
+    batch_retention_seconds: int = Field(
+        30 * 86400,
+        description="How long rows and input of a batch that is over are kept, its result files longer; 0: for ever.",
+    )
     file_retention_seconds: int = Field(30 * 86400, description="How long uploaded files are kept; 0: for ever.")
     held_quiet_seconds: float = Field(
         45.0,

@@ -64,6 +64,16 @@ class Context:
         """Read the catalog again; a bad one is logged and the old one serves on. Blocks; never raises."""
         catalog_services.reload(self.shelf, self._trust)
 
+    async def close(self) -> None:
+        """Close every connection; the courier has its own end, before the claims are given back."""
+        await self.hints.close()
+        await self.news.close()
+        await self.watch.close()
+        await self.capacity.close()
+        await self.downloader.close()
+        await self.db.close()
+        self.store.close()
+
     def _trust(self, catalog: models.Catalog) -> None:
         self.downloader.trust(_origins(catalog, provider_urls(self.settings)))
 

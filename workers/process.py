@@ -63,13 +63,7 @@ class Process:
         with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
             await claims.leave(opened.db, opened.process_id)
             await slices.rescue(opened.db)
-        await opened.hints.close()
-        await opened.news.close()
-        await opened.watch.close()
-        await opened.capacity.close()
-        await opened.downloader.close()
-        await opened.db.close()
-        opened.store.close()
+        await opened.close()
 
     async def _beat(self) -> None:
         begun = time.monotonic()

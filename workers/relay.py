@@ -17,7 +17,7 @@ from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
-from shared.services import claims, deliveries, due, events, slices, upkeep
+from shared.services import claims, deliveries, due, erasures, events, slices, upkeep
 from shared.storage import bucket, objects
 from workers import doorbells
 from workers import metrics as exposition
@@ -116,7 +116,8 @@ class Relay:
 
     async def _upkeep(self) -> None:
         done = await upkeep.run(self._db, self._store, clock.now())
-        self._upkeep_goes_on = done.is_full
+        erased = await erasures.run(self._db, self._store, self._settings.batch_retention_seconds, clock.now())
+        self._upkeep_goes_on = done.is_full or erased > 0
         if any(dataclasses.astuple(done)):
             _log.info("upkeep", **dataclasses.asdict(done))
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import fastapi
 
 from api import auth, parts
-from api.dashboard import pages
-from api.native import batch_answers, batch_results
+from api.dashboard import first_rows, pages
+from api.native import batch_answers, batch_results, batch_uploads
 from api.native import batches as batch_routes
 from shared import errors
 from shared.domain import batches
@@ -50,7 +50,9 @@ async def create(request: fastapi.Request, caller: auth.Authenticated, given: pa
     """Take the file and try it; nothing runs before somebody starts it. The form is sent by our script, its token in a
     header, so that the file can be read as it arrives.
     """
-    made = await batch_routes.create_batch(request, caller, given, fastapi.Response())
+    async with batch_uploads.of_form(request, given, caller) as upload:
+        made = await upload.make(given)
+    given.hints.give()
     return pages.go_on(request, f"/batches/{made.id}")
 
 
@@ -62,14 +64,17 @@ async def one(
     shown = await batch_routes.get_batch(batch_id, caller, given)
     tried = shown.status in (batches.BatchStatus.READY, batches.BatchStatus.FAILED)
     report: batch_answers.Report | None = await batch_routes.get_report(batch_id, caller, given) if tried else None
+    over = shown.finished_at is not None
+    rows = await first_rows.of(given, caller, batch_id) if over and shown.counts.completed else None
     return pages.show(
         request,
         "batch.html",
         batch=shown,
+        rows=rows,
         report=report,
         moving=shown.status in _MOVING,
         forms=list(results.Form),
-        over=shown.finished_at is not None,
+        over=over,
     )
 
 

@@ -14,7 +14,7 @@ from api.native import jobs as job_routes
 from api.native import outputs as output_routes
 from shared import clock, errors
 from shared.domain import outputs, states
-from shared.services import jobs
+from shared.services import deliveries, jobs
 from shared.storage import troubles
 
 PAGE = 30
@@ -22,6 +22,7 @@ PAGE = 30
 BULK = 200
 SHOWN_PROMPT_CHARACTERS = 120
 SHOWN_TEXT_BYTES = 100_000
+DELIVERIES = 20
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -98,6 +99,9 @@ async def one_job(
         files=_by_number(view.outputs),
         texts=await _texts(given, view),
         timeline=timelines.of(view, history),
+        told=await deliveries.list_page(
+            given.db, caller.tenant_id, deliveries.Filter(subject_id=job_id), None, DELIVERIES
+        ),
         curl=snippets.curl(public_url, view.job.kind, body),
         python=snippets.python(public_url, view.job.kind, body),
         active=view.job.status in states.ACTIVE,

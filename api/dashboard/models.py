@@ -4,6 +4,8 @@ import fastapi
 
 from api import auth, parts
 from api.dashboard import pages
+from shared import clock
+from shared.domain import models as catalogs
 from shared.domain import states
 from shared.services import models, offers
 
@@ -24,16 +26,26 @@ async def list_models(
         for view in models.list_all(catalog, usable, models.Wanted(kind=wanted))
         if all(word in f"{view.model.id} {view.model.name} {view.model.description}".lower() for word in words)
     ]
+    tests = [view for view in found if _is_test(catalog, view.model)]
     return pages.show(
         request,
         "models.html",
         offers=_offers(given, found),
+        pasts=await offers.pasts(given.db, clock.now()),
+        groups=[("", [view for view in found if view not in tests]), ("Models of the sandbox", tests)],
         found=found,
         usable=usable,
         kinds=list(states.Kind),
         kind=kind,
         search=search,
     )
+
+
+def _is_test(catalog: catalogs.Catalog, model: catalogs.Model) -> bool:
+    """Whether nobody but the sandbox has it and it is not the plain one: there are many, each to try one fault with."""
+    sandboxes = catalog.sandboxes()
+    usual = {f"sandbox/{kind}" for kind in states.Kind}
+    return model.id not in usual and all(endpoint.provider in sandboxes for endpoint in model.endpoints)
 
 
 def _offers(given: parts.Parts, found: list[models.ModelView]) -> dict[str, list[offers.OfferView]]:

@@ -9,10 +9,14 @@ import orjson
 
 from api import auth, parts
 from api.dashboard import forms, pages, snippets
+from api.native import previews
 from api.native import submissions as submission_routes
 from shared import errors
 from shared.domain import models, requests, states
 from shared.services import estimates, idempotency, jobs
+
+# Embeddings are for programs: nobody looks at vectors, so there is no form for them.
+FORMS = (states.Kind.VIDEO, states.Kind.IMAGE, states.Kind.TEXT)
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -47,13 +51,14 @@ def _form(
     usable = given.usable_providers(catalog)
     known = catalog.models.get(slug)
     kind = kind or (known.kind if known else states.Kind.VIDEO)
+    kind = kind if kind in FORMS else states.Kind.VIDEO
     if known is None or known.kind is not kind:
         known = catalog.models.get(forms.default_model(catalog, usable, kind))
     return pages.show(
         request,
         "new.html",
         400 if fault else 200,
-        kinds=list(states.Kind),
+        kinds=FORMS,
         kind=kind,
         model=known,
         models=_of_kind(catalog, kind),
@@ -69,7 +74,7 @@ def _of_kind(catalog: models.Catalog, kind: states.Kind) -> list[models.Model]:
 
 
 @router.post("/new/price")
-async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.Given) -> fastapi.Response:
+async def price(request: fastapi.Request, caller: auth.AnyCaller, given: parts.Given) -> fastapi.Response:
     """What the form as it stands would cost, and the same as code. A fault is told, not raised: one is still typing."""
     fields = await request.form()
     kind = _kind(fields)
@@ -79,7 +84,7 @@ async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.
         try:
             body = body or forms.body(fields)
             asked = forms.parse(kind, _with_prompt(body | {"model": slug}))
-            shown.append((slug, _estimate(given, kind, asked), None))
+            shown.append((slug, _estimate(given, caller, kind, asked), None))
         except errors.GenqueueError as error:
             shown.append((slug, None, error))
     public_url = given.settings.public_url.rstrip("/")
@@ -87,9 +92,11 @@ async def price(request: fastapi.Request, _caller: auth.AnyCaller, given: parts.
     return pages.show(request, "price.html", shown=shown, curl=curl, python=python)
 
 
-def _estimate(given: parts.Parts, kind: states.Kind, asked: requests.AnyRequest) -> estimates.Estimate:
+def _estimate(
+    given: parts.Parts, caller: auth.Caller, kind: states.Kind, asked: requests.AnyRequest
+) -> estimates.Estimate:
     catalog = given.catalog
-    return estimates.estimate(catalog, given.usable_providers(catalog), given.watch.current, kind, asked)
+    return estimates.estimate(catalog, previews.reachable(given, caller, catalog), given.watch.current, kind, asked)
 
 
 def _with_prompt(body: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +115,7 @@ async def submit(request: fastapi.Request, caller: auth.Submitter, given: parts.
         # All are checked before the first is stored.
         asked = [forms.parse(kind, body | {"model": slug}) for slug in slugs]
         for one in asked:
-            _estimate(given, kind, one)
+            _estimate(given, caller, kind, one)
         made = [
             await _accept(given, caller, kind, one, f"{fields.get('nonce')}-{place}") for place, one in enumerate(asked)
         ]
@@ -130,7 +137,7 @@ async def _accept(
 
 
 def _kind(fields: forms.Fields) -> states.Kind:
-    try:
-        return states.Kind(str(fields.get("kind")))
-    except ValueError:
-        raise errors.InvalidRequestError("There is no such kind.", param="kind", accepted=list(states.Kind)) from None
+    named = next((kind for kind in FORMS if kind == fields.get("kind")), None)
+    if named is None:
+        raise errors.InvalidRequestError("There is no such form.", param="kind", accepted=FORMS)
+    return named

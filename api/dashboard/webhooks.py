@@ -13,6 +13,7 @@ from shared.domain import events
 from shared.services import deliveries, receivers
 
 PAGE = 30
+_NOTHING_TYPED = {"headers": "", "body": ""}
 
 router = fastapi.APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -71,7 +72,7 @@ async def one(
     found = await receivers.get(given.db, caller.tenant_id, receiver_id)
     wanted = deliveries.Filter(receiver_id=receiver_id)
     page = await deliveries.list_page(given.db, caller.tenant_id, wanted, None, PAGE)
-    return pages.show(request, "receiver.html", receiver=found, page=page, findings=None, typed={})
+    return pages.show(request, "receiver.html", receiver=found, page=page, findings=None, typed=_NOTHING_TYPED)
 
 
 @router.post("/webhooks/{receiver_id}/verify")
@@ -80,7 +81,7 @@ async def verify(
 ) -> fastapi.Response:
     """Say which part of a request does not verify."""
     form = await request.form()
-    typed = {name: str(form.get(name) or "") for name in ("headers", "body")}
+    typed = {name: str(form.get(name) or "") for name in _NOTHING_TYPED}
     pairs = (line.partition(":") for line in typed["headers"].splitlines() if ":" in line)
     headers = {name.strip(): value.strip() for name, _, value in pairs}
     found = await receivers.get(given.db, caller.tenant_id, receiver_id)

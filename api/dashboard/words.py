@@ -13,7 +13,6 @@ from shared import clock
 
 ASSETS = Path(__file__).parent / "assets"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_STATES = {"in_progress": "in progress", "not_sent": "not sent", "in_doubt": "in doubt"}
 
 
 def usd(micros: int) -> str:
@@ -69,7 +68,7 @@ def clock_time(value: datetime) -> str:
 
 def state(value: str) -> str:
     """A status as people say it."""
-    return _STATES.get(value, value)
+    return value.replace("_", " ")
 
 
 def pretty(value: Any) -> str:  # noqa: ANN401 - any JSON

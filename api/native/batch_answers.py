@@ -94,6 +94,9 @@ class Batch(pydantic.BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     deadline_at: datetime | None
+    erased_at: datetime | None = pydantic.Field(
+        description="Since when rows and input are gone; the files of its results are kept"
+    )
 
 
 class BatchWithErrors(Batch):
@@ -153,7 +156,7 @@ def group(item: dict[str, Any]) -> ErrorGroup:
 
 _SAME_NAME = (
     *("id", "status", "generation", "cost_micros", "notes", "clone_of"),
-    *("created_at", "validated_at", "started_at", "finished_at", "deadline_at"),
+    *("created_at", "validated_at", "started_at", "finished_at", "deadline_at", "erased_at"),
 )
 
 

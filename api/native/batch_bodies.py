@@ -15,6 +15,8 @@ _JSON_FIELDS = frozenset({"mapping", "parameters", "response_schema", "metadata"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WINDOW = re.compile(r"(\d{1,6})([smhd])")
 LONGEST_WINDOW_SECONDS = 30 * 86400
+FILE_EXAMPLE = "file_01k0zqj5w3m8v4t2c6n9xb7rde"
+_SOURCES = ("url", "input_file_id")
 
 
 class BatchFields(recipes.Recipe):
@@ -71,6 +73,15 @@ class BatchFromUrl(BatchFields):
     url: Annotated[requests.Url, pydantic.Field(examples=["https://example.com/products.csv"])]
 
 
+class BatchFromFile(BatchFields):
+    """A batch whose file was uploaded before, to `/openai/v1/files`."""
+
+    input_file_id: Annotated[str, pydantic.Field(min_length=1, max_length=100, examples=[FILE_EXAMPLE])]
+
+
+FromElsewhere = BatchFromUrl | BatchFromFile
+
+
 def of_form(fields: Mapping[str, str]) -> BatchFields:
     """The fields of a form. Raises InvalidRequestError."""
     values: dict[str, Any] = {}
@@ -81,9 +92,13 @@ def of_form(fields: Mapping[str, str]) -> BatchFields:
     return _validated(BatchFields, {name: value for name, value in values.items() if value is not None})
 
 
-def of_json(body: Any) -> BatchFromUrl:  # noqa: ANN401 - any JSON
+def of_json(body: Any) -> FromElsewhere:  # noqa: ANN401 - any JSON
     """The fields of a JSON body. Raises InvalidRequestError."""
-    return _validated(BatchFromUrl, body)
+    named = [name for name in _SOURCES if isinstance(body, dict) and name in body]
+    if isinstance(body, dict) and len(named) != 1:
+        error = errors.InvalidRequestError if named else errors.MissingFieldError
+        raise error("Say where the file is: url or input_file_id, one of them.", param=_SOURCES[0], accepted=_SOURCES)
+    return _validated(BatchFromFile, body) if named == ["input_file_id"] else _validated(BatchFromUrl, body)
 
 
 def _of_text(name: str, text: str) -> Any:  # noqa: ANN401 - what the field takes

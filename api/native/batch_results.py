@@ -9,8 +9,9 @@ from fastapi import responses
 from api import auth, errors, parts, routing
 from api.native import batches
 from shared.domain import batch_rows, dispositions
+from shared.domain import batches as domain
 from shared.services import batches as batch_services
-from shared.services import results
+from shared.services import files, results
 
 router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["batches"])
 
@@ -40,7 +41,7 @@ async def wanted(
     "/v1/batches/{batch_id}/results",
     operation_id="get_batch_results",
     response_class=responses.StreamingResponse,
-    responses={**_RESPONSES, **errors.documented(400, 401, 404, 409)},
+    responses={**_RESPONSES, **errors.documented(400, 401, 404, 409, 410)},
 )
 async def get_results(
     batch_id: batches.BatchId,
@@ -50,10 +51,17 @@ async def get_results(
 ) -> responses.StreamingResponse:
     """The input's own columns in their order, and then `status, output, output_url, error, model, cost_usd`."""
     batch = await batch_services.get(given.db, caller.tenant_id, batch_id)
-    chunks = results.stream(given.db, batch, wanted, given.settings.public_url.rstrip("/"))
+    chunks = await _chunks(given, batch, wanted)
     name = f"{batch.source_name.rpartition('.')[0] or batch.id}-{results.name_of(wanted)}"
     headers = {"Content-Disposition": dispositions.content_disposition(name, inline=False)}
     return responses.StreamingResponse(await _begun(chunks), 200, headers, results.MEDIA_TYPES[wanted.form])
+
+
+async def _chunks(given: parts.Parts, batch: domain.Batch, wanted: results.Wanted) -> AsyncIterator[bytes]:
+    """From the rows; once they are gone, from the file that was written when the batch closed."""
+    if batch.erased_at is None:
+        return results.stream(given.db, batch, wanted, given.settings.public_url.rstrip("/"))
+    return (await files.open_bytes(given.store, results.kept_file(batch, wanted).key)).chunks
 
 
 async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

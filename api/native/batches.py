@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import fastapi
 import pydantic
 
-from api import auth, bodies, errors, parts, routing
+from api import auth, bodies, errors, idempotency, parts, routing
 from api.native import batch_answers, batch_bodies, batch_uploads
 from shared import clock, ids
 from shared import errors as faults
@@ -24,7 +24,11 @@ _BODY = {
         "required": True,
         "content": {
             "multipart/form-data": {"schema": _FORM},
-            "application/json": {"schema": {"$ref": "#/components/schemas/BatchFromUrl"}},
+            "application/json": {
+                "schema": {
+                    "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("BatchFromUrl", "BatchFromFile")]
+                }
+            },
         },
     }
 }
@@ -61,24 +65,46 @@ class ErrorPage(pydantic.BaseModel):
     status_code=202,
     operation_id="create_batch",
     openapi_extra=_BODY,
-    responses=errors.documented(400, 401, 413, 415),
+    response_model=batch_answers.Batch,
+    responses=errors.documented(400, 401, 404, 413, 415),
 )
 async def create_batch(
-    request: fastapi.Request, caller: auth.Authenticated, given: parts.Given, response: fastapi.Response
-) -> batch_answers.Batch:
-    """Take a CSV, TSV, JSON Lines or Excel file (a form with `file`, or JSON with its `url`) and answer at once.
-    The file is then read; poll until `status` is `ready` (with `dry_run`) or later.
+    request: fastapi.Request, caller: auth.Authenticated, given: parts.Given, key: idempotency.OfUpload
+) -> fastapi.Response:
+    """Take a CSV, TSV, JSON Lines or Excel file (a form with `file`, or JSON with its `url` or `input_file_id`) and
+    answer at once. The file is then read; poll until `status` is `ready` (with `dry_run`) or later.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "multipart/form-data":
-        made = await batch_uploads.of_form(request, given, caller)
+    if idempotency.is_upload(request):
+        answer = await _of_form(request, caller, given, key)
     else:
         bodies.check_media_type(request)
         fields = batch_bodies.of_json(await request.json())
-        made = await batch_uploads.of_url(given, caller, fields)
+        answer = _made(given, await batch_uploads.of_json(given, caller, fields))
     given.hints.give()
-    response.headers["Location"] = given.url(f"/v1/batches/{made.id}")
-    return batch_answers.batch(given, made)
+    return answer
+
+
+async def _of_form(
+    request: fastapi.Request, caller: auth.Caller, given: parts.Parts, key: str | None
+) -> fastapi.Response:
+    """A replay leaves the first batch as it is, and its own file is removed."""
+    async with batch_uploads.of_form(request, given, caller) as upload:
+        if key is None:
+            return _made(given, await upload.make(given))
+        once = idempotency.of_content(request, caller, key, upload.content)
+        return await idempotency.answer_once(
+            request, given.db, caller.tenant_id, once, lambda: _answer_of(given, upload)
+        )
+
+
+async def _answer_of(given: parts.Parts, upload: batch_uploads.Upload) -> fastapi.Response:
+    return _made(given, await upload.make(given))
+
+
+def _made(given: parts.Parts, batch: batches.Batch) -> fastapi.Response:
+    body = batch_answers.batch(given, batch).model_dump_json()
+    location = {"Location": given.url(f"/v1/batches/{batch.id}")}
+    return fastapi.Response(body, 202, location, "application/json")
 
 
 @router.get("/v1/batches", operation_id="list_batches", responses=errors.documented(400, 401))
@@ -105,7 +131,7 @@ async def get_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.
 
 
 @router.get(
-    "/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(400, 401, 404)
+    "/v1/batches/{batch_id}/report", operation_id="get_batch_report", responses=errors.documented(400, 401, 404, 410)
 )
 async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Report:
     """What was found in the file: columns, the first requests, every kind of fault, the price."""
@@ -121,7 +147,7 @@ async def get_report(batch_id: BatchId, caller: auth.Authenticated, given: parts
 
 
 @router.get(
-    "/v1/batches/{batch_id}/errors", operation_id="get_batch_errors", responses=errors.documented(400, 401, 404)
+    "/v1/batches/{batch_id}/errors", operation_id="get_batch_errors", responses=errors.documented(400, 401, 404, 410)
 )
 async def get_errors(
     batch_id: BatchId,
@@ -142,14 +168,14 @@ async def get_errors(
     )
 
 
-_CHANGED: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 404, 409)
-_BEGUN: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 402, 404, 409)
+_CHANGED: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 404, 409, 410)
+_BEGUN: dict[int | str, dict[str, Any]] = errors.documented(400, 401, 402, 404, 409, 410)
 
 
 @router.post("/v1/batches/{batch_id}/start", operation_id="start_batch", responses=_BEGUN)
 async def start_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Begin to run a batch that was only tried (`dry_run`), or that the budget did not allow. May be repeated."""
-    return _moved(given, await batch_services.start(given.db, caller.tenant_id, batch_id, clock.now()))
+    return _moved(given, await batch_services.start(given.db, caller.sender, batch_id, clock.now()))
 
 
 @router.post("/v1/batches/{batch_id}/pause", operation_id="pause_batch", responses=_CHANGED)
@@ -161,7 +187,7 @@ async def pause_batch(batch_id: BatchId, caller: auth.Authenticated, given: part
 @router.post("/v1/batches/{batch_id}/resume", operation_id="resume_batch", responses=_CHANGED)
 async def resume_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Go on after a pause. May be repeated."""
-    return _moved(given, await batch_services.resume(given.db, caller.tenant_id, batch_id))
+    return _moved(given, await batch_services.resume(given.db, caller.sender, batch_id))
 
 
 @router.post("/v1/batches/{batch_id}/cancel", operation_id="cancel_batch", responses=_CHANGED)
@@ -173,20 +199,21 @@ async def cancel_batch(batch_id: BatchId, caller: auth.Authenticated, given: par
 @router.post("/v1/batches/{batch_id}/retry", operation_id="retry_batch", responses=_BEGUN)
 async def retry_batch(batch_id: BatchId, caller: auth.Authenticated, given: parts.Given) -> batch_answers.Batch:
     """Run the failed, cancelled and expired rows again, and only those. They get new job ids; the old ones stay."""
-    return _moved(given, await batch_services.retry(given.db, caller.tenant_id, batch_id, clock.now()))
+    return _moved(given, await batch_services.retry(given.db, caller.sender, batch_id, clock.now()))
 
 
 @router.post("/v1/batches/{batch_id}/clone", status_code=202, operation_id="clone_batch", responses=_CHANGED)
 async def clone_batch(
     batch_id: BatchId, body: CloneBody, caller: auth.Authenticated, given: parts.Given
 ) -> batch_answers.Batch:
-    """Read the same file as a new batch, with another model if you name one."""
-    if body.model is not None:
-        batch_uploads.known_model(given, body.model)
+    """Read the same file as a new batch of your key, with another model if you name one."""
+    old = await batch_services.get(given.db, caller.tenant_id, batch_id)
+    batch_uploads.check_model(given, caller, body.model or old.recipe.model)
     wish = batch_services.Clone(body.model, body.dry_run)
-    return _moved(given, await batch_services.clone(given.db, caller.tenant_id, batch_id, wish, clock.now()))
+    return _moved(given, await batch_services.clone(given.db, caller.sender, batch_id, wish, clock.now()))
 
 
 def _moved(given: parts.Parts, batch: batches.Batch) -> batch_answers.Batch:
     given.hints.give()
+    given.news.tell(batch.id, batch.tenant_id)
     return batch_answers.batch(given, batch)

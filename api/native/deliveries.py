@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import fastapi
 import pydantic
 
-from api import auth, errors, parts, routing
-from api.native import moments
+from api import auth, errors, moments, parts, routing
 from shared import clock, ids
 from shared import errors as faults
 from shared.domain import deliveries, events, tries

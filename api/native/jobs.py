@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import fastapi
 import pydantic
 
-from api import accepting, auth, errors, idempotency, parts, routing
-from api.native import answers, examples, moments, submissions
+from api import accepting, auth, errors, idempotency, moments, parts, routing
+from api.native import answers, examples, submissions
 from shared import clock, ids
 from shared import errors as faults
 from shared.domain import listings, states

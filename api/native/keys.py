@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import fastapi
 import pydantic
 
-from api import auth, errors, parts, routing
+from api import auth, errors, moments, parts, routing
 from api.native import budgets as budget_answers
-from api.native import moments, pages
+from api.native import pages
 from shared import clock, ids
 from shared.domain import budgets, keys, requests, tenants
 from shared.services import budgets as budget_services

@@ -14,7 +14,7 @@ class Body(requests.Strict):
 
     kind: Annotated[states.Kind, pydantic.Field(strict=False)]
     request: dict[str, Any] = pydantic.Field(
-        description="What you would POST to `/v1/videos`, `/v1/images` or `/v1/texts`",
+        description="What you would POST to `/v1/videos`, `/v1/images`, `/v1/texts` or `/v1/embeddings`",
         examples=[{"model": "sandbox/video", "prompt": "A paper boat on a rainy street", "duration": 5}],
     )
 
@@ -31,10 +31,15 @@ class _Text(requests.Strict):
     request: requests.TextRequest
 
 
-_WHOLE: dict[states.Kind, type[_Video] | type[_Image] | type[_Text]] = {
+class _Embedding(requests.Strict):
+    request: requests.EmbeddingRequest
+
+
+_WHOLE: dict[states.Kind, type[_Video] | type[_Image] | type[_Text] | type[_Embedding]] = {
     states.Kind.VIDEO: _Video,
     states.Kind.IMAGE: _Image,
     states.Kind.TEXT: _Text,
+    states.Kind.EMBEDDING: _Embedding,
 }
 
 

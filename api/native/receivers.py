@@ -6,8 +6,7 @@ from typing import Annotated, Self
 import fastapi
 import pydantic
 
-from api import auth, errors, parts, routing
-from api.native import moments
+from api import auth, errors, moments, parts, routing
 from shared import clock
 from shared.domain import events, receivers
 from shared.domain import requests as domain

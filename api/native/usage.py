@@ -6,8 +6,8 @@ from typing import Annotated
 import fastapi
 import pydantic
 
-from api import auth, errors, parts, routing
-from api.native import answers, moments
+from api import auth, errors, moments, parts, routing
+from api.native import answers
 from shared import clock
 from shared import errors as faults
 from shared.domain import usage

@@ -23,6 +23,8 @@ _WINDOW = re.compile(r"([1-9]\d{0,4})([mhd])")
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 _S = batches.BatchStatus
 _STATUSES = {_S.READY: "in_progress", _S.PAUSED: "in_progress", _S.EXPIRING: "in_progress"}
+# What our codes are called in `errors`.
+_CODES = {"budget_exceeded": "insufficient_quota"}
 
 
 class _Fields(pydantic.BaseModel):
@@ -125,7 +127,7 @@ def _answer(batch: batches.Batch) -> dict[str, Any]:
         "errors": _errors(batch),
         "input_file_id": file_id,
         "completion_window": f"{batch.wishes.completion_window_seconds // 3600}h",
-        "status": _STATUSES.get(batch.status, str(batch.status)),
+        "status": "failed" if _is_stuck(batch) else _STATUSES.get(batch.status, str(batch.status)),
         "output_file_id": batch_files.id_of(batch, batch_files.Which.OUTPUT),
         "error_file_id": batch_files.id_of(batch, batch_files.Which.ERRORS),
         **_times(batch),
@@ -136,10 +138,20 @@ def _answer(batch: batches.Batch) -> dict[str, Any]:
     }
 
 
+def _is_stuck(batch: batches.Batch) -> bool:
+    """Whether no budget allowed it. Nothing of it was run, or will be by itself: for these clients it has failed."""
+    return batch.status is _S.READY and batch.error_code is not None
+
+
 def _errors(batch: batches.Batch) -> dict[str, Any] | None:
-    if batch.status is not _S.FAILED:
+    if batch.status is not _S.FAILED and not _is_stuck(batch):
         return None
-    told = {"code": batch.error_code, "message": batch.error_message, "param": None, "line": None}
+    told = {
+        "code": _CODES.get(batch.error_code or "", batch.error_code),
+        "message": batch.error_message,
+        "param": None,
+        "line": None,
+    }
     return {"object": "list", "data": [told]}
 
 
@@ -152,7 +164,7 @@ def _times(batch: batches.Batch) -> dict[str, int | None]:
         "expires_at": unix(batch.deadline_at or batch.created_at + window),
         "finalizing_at": None,
         "completed_at": ended[_S.COMPLETED],
-        "failed_at": ended[_S.FAILED],
+        "failed_at": unix(batch.validated_at) if _is_stuck(batch) else ended[_S.FAILED],
         "expired_at": ended[_S.EXPIRED],
         "cancelling_at": None,
         "cancelled_at": ended[_S.CANCELLED],

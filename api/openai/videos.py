@@ -99,6 +99,17 @@ async def list_videos(
     }
 
 
+@router.post("/videos/edits")
+@router.post("/videos/extensions")
+@router.post("/videos/characters")
+async def refuse(_caller: auth.Submitter) -> None:
+    """What no provider here offers is refused by name."""
+    raise errors.UnsupportedValueError(
+        "Videos are neither edited nor extended here, and have no characters; make a new one, or a remix.",
+        param="video",
+    )
+
+
 @router.get("/videos/{video_id}")
 async def retrieve(
     request: fastapi.Request,

@@ -27,7 +27,15 @@ _TYPES = {
     "overloaded": "provider_overloaded",
     "internal": "server",
 }
-_BY_STATUS = {400: "invalid_request", 404: "not_found", 422: "unprocessable", 500: "server", 503: "provider_overloaded"}
+_BY_STATUS = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "invalid_request",
+    415: "invalid_request",
+    422: "unprocessable",
+    500: "server",
+    503: "provider_overloaded",
+}
 # Our words for fields that are called otherwise there.
 _PARAMS = {"webhook_url": "callback_url", "format": "output_format"}
 # Their client repeats every 5xx for an hour. The job of one that is still running would be made again and again.

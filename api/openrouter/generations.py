@@ -11,7 +11,12 @@ from shared.services import jobs
 
 router = fastapi.APIRouter(prefix="/api/v1", route_class=routing.DialectRoute, include_in_schema=False)
 
-_TYPES = {states.Kind.TEXT: "completions", states.Kind.IMAGE: "image", states.Kind.VIDEO: "video"}
+_TYPES = {
+    states.Kind.TEXT: "completions",
+    states.Kind.IMAGE: "image",
+    states.Kind.VIDEO: "video",
+    states.Kind.EMBEDDING: "embeddings",
+}
 # What each way an attempt ended would have been as a status of HTTP.
 _STATUSES = {"throttled": 429, "timed_out": 504, "invalid_input": 400, "content_policy": 400, "auth": 401}
 # Keys their clients insist on, of which we know nothing.

@@ -168,10 +168,15 @@ def _context_length(of: models.Model) -> int:
 def _architecture(of: models.Model) -> dict[str, Any]:
     inputs = _inputs(of)
     return {
-        "modality": f"{'+'.join(inputs)}->{of.kind}",
+        "modality": f"{'+'.join(inputs)}->{modality(of)}",
         "input_modalities": inputs,
-        "output_modalities": [str(of.kind)],
+        "output_modalities": [modality(of)],
     }
+
+
+def modality(of: models.Model) -> str:
+    """Their word for what a model makes."""
+    return "embeddings" if of.kind is states.Kind.EMBEDDING else str(of.kind)
 
 
 def _inputs(of: models.Model) -> list[str]:

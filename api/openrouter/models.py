@@ -46,7 +46,7 @@ async def list_models(
 ) -> dict[str, Any]:
     """The catalog; only what makes texts, unless asked for more."""
     wanted = _modalities(output_modalities)
-    found = [model for model in _available(given) if model.kind in wanted and _matches(model, q)]
+    found = [model for model in _available(given) if model_answers.modality(model) in wanted and _matches(model, q)]
     end = offset + (limit or 500) if limit or offset else len(found)
     following = f"/api/v1/models?offset={end}&limit={limit or 500}&output_modalities={output_modalities}"
     return {
@@ -62,7 +62,7 @@ async def count_models(
 ) -> dict[str, Any]:
     """How many models there are."""
     wanted = _modalities(output_modalities)
-    return {"data": {"count": sum(1 for model in _available(given) if model.kind in wanted)}}
+    return {"data": {"count": sum(1 for model in _available(given) if model_answers.modality(model) in wanted)}}
 
 
 @router.get("/models/user")

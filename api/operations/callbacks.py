@@ -1,9 +1,8 @@
 """`POST /callbacks/{token}`: providers tell us that something has happened. Public; the token is the key."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import fastapi
-import orjson
 import pydantic
 
 from api import errors, parts, routing
@@ -28,21 +27,18 @@ async def call_back(token: str, request: fastapi.Request, given: parts.Given) ->
     attempt_id = given.callbacks.attempt_of(token)
     if attempt_id is None:
         raise faults.NotFoundError
-    effect = await callbacks.called(given.db, attempt_id, await _body(request), clock.now())
+    call = callbacks.Call({name.lower(): value for name, value in request.headers.items()}, await _raw(request))
+    effect = await callbacks.called(given.db, given.callback_secrets, attempt_id, call, clock.now())
     if effect is not callbacks.Effect.NOTHING:
         given.hints.give()
     return Heard()
 
 
-async def _body(request: fastapi.Request) -> dict[str, Any]:
-    """What was sent, if it is a JSON object of a sane size. Whatever else it is tells us nothing."""
+async def _raw(request: fastapi.Request) -> bytes:
+    """What was sent, if it is of a sane size; else nothing."""
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
         if len(read) > LONGEST_BODY_BYTES:
-            return {}
-    try:
-        body = orjson.loads(bytes(read))
-    except orjson.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) and b"\\u0000" not in read else {}
+            return b""
+    return bytes(read)

@@ -182,6 +182,9 @@ class Stack:
         }
         if not self.env.get("GENQUEUE_ADMIN_KEY"):
             self.env["GENQUEUE_ADMIN_KEY"] = self._folder.admin_key()
+        # Also over a name that is set and empty: what is sealed once must stay readable at the next start.
+        if not self.env.get("GENQUEUE_SECRET_KEY"):
+            self.env["GENQUEUE_SECRET_KEY"] = self._folder.secret("seal")
 
     async def _start_processes(self) -> None:
         chosen = [process for process in processes.ALL if self._is_wanted(process)]

@@ -13,6 +13,7 @@ UNITS = {
     states.Kind.VIDEO: {models.Unit.SECOND, models.Unit.REQUEST},
     states.Kind.IMAGE: {models.Unit.IMAGE, models.Unit.REQUEST},
     states.Kind.TEXT: {models.Unit.INPUT_TOKEN, models.Unit.OUTPUT_TOKEN, models.Unit.REQUEST},
+    states.Kind.EMBEDDING: {models.Unit.INPUT_TOKEN, models.Unit.REQUEST},
 }
 
 

@@ -11,39 +11,19 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from shared.db import engine, rows
+from shared.db import copies, engine, rows
 from shared.db.tables import batch_rows as tables
-from shared.domain import attempts, batch_rows, batches, faults, ledger, sheets, slices, states
+from shared.domain import attempts, batch_rows, batches, faults, ledger, slices, states
 
-COPIED = (
-    "batch_number",
-    "number",
-    "line",
-    "status",
-    "cells",
-    "custom_id",
-    "error_code",
-    "error_column",
-    "error_message",
-)
 CHUNK_ROWS = 5000
-# A sort or a sweep over a million rows takes longer than the usual 30 s.
-LONG_SECONDS = 600
 
 _R = tables.batch_rows
 _Status = batch_rows.RowStatus
 
 
-async def copy_in(connection: engine.Connection, records: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows through COPY, in this transaction. `records` have the columns of COPIED."""
-    raw = await connection.get_raw_connection()
-    driver: Any = raw.driver_connection
-    await driver.copy_records_to_table(tables.batch_rows.name, records=records, columns=COPIED, timeout=LONG_SECONDS)
-
-
 async def allow_long(connection: engine.Connection) -> None:
-    """Let the statements of this transaction take up to LONG_SECONDS."""
-    await connection.execute(sa.text(f"SET LOCAL statement_timeout = '{LONG_SECONDS}s'"))
+    """Let the statements of this transaction take up to copies.LONG_SECONDS."""
+    await connection.execute(sa.text(f"SET LOCAL statement_timeout = '{copies.LONG_SECONDS}s'"))
 
 
 async def mark_duplicates(connection: engine.Connection, batch_number: int) -> int:
@@ -178,6 +158,15 @@ def _columns(outcomes: Sequence[slices.Outcome]) -> dict[str, list[Any]]:
     }
 
 
+async def put_off(
+    connection: engine.Connection, batch: batches.Batch, numbers: Sequence[int], due_at: datetime
+) -> None:
+    """Have these rows, which were just picked and are in nobody's hand, looked at again at `due_at`."""
+    await connection.execute(
+        sa.update(_R).where(_R.c.batch_number == batch.number, _R.c.number.in_(numbers)).values(due_at=due_at)
+    )
+
+
 async def stop_waiting(
     connection: engine.Connection, batch: batches.Batch, ending: states.JobStatus, now: datetime
 ) -> tuple[Counter[str], list[batch_rows.Written]]:
@@ -274,16 +263,6 @@ def _past_of_json(stored: Mapping[str, Any]) -> batch_rows.Past:
             "history": tuple(_attempt_of_json(item) for item in stored["history"]),
         }
     )
-
-
-def record(
-    batch_number: int, item: sheets.Record, custom_id: str | None, fault: sheets.RowFault | None
-) -> tuple[Any, ...]:
-    """One row as `copy_in` takes it."""
-    if fault is None:
-        return (batch_number, item.number, item.line, "queued", item.cells, custom_id, None, None, None)
-    named = (fault.code, fault.column, fault.message)
-    return (batch_number, item.number, item.line, "invalid", item.cells, custom_id, *named)
 
 
 def statuses(found: Iterable[slices.Outcome]) -> Counter[str]:

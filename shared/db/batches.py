@@ -125,9 +125,14 @@ async def move(connection: engine.Connection, number: int, deltas: Mapping[str, 
         await connection.execute(sa.update(_B).where(_B.c.number == number).values(**changes))
 
 
-async def note_dearest(connection: engine.Connection, number: int, micros: int) -> None:
-    """Write that a row may cost so much, unless another may cost more."""
-    await note(connection, number, dearest_micros=sa.func.greatest(_B.c.dearest_micros, micros))
+async def add_read(
+    connection: engine.Connection, number: int, added: Mapping[str, int], dearest_micros: int, last: int
+) -> None:
+    """Rows up to `last` were read: add to counts and quote, in the transaction that stores the rows."""
+    sums = {name: _B.c[name] + amount for name, amount in added.items()}
+    await note(
+        connection, number, cursor=last, dearest_micros=sa.func.greatest(_B.c.dearest_micros, dearest_micros), **sums
+    )
 
 
 async def ring_by(connection: engine.Connection, number: int, at: datetime) -> None:

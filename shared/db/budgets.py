@@ -42,6 +42,13 @@ async def of_caller(connection: engine.Connection, tenant_id: str, key_id: str) 
     return [_budget(row) for row in found]
 
 
+async def of_keys(connection: engine.Connection, tenant_id: str, key_id: str | None) -> list[budgets.Budget]:
+    """The budgets of the tenant's keys, or of this one; not the tenant's own."""
+    which = _B.c.key_id.is_not(None) if key_id is None else _B.c.key_id == key_id
+    found = await connection.execute(sa.select(_B).where(_B.c.tenant_id == tenant_id, which).order_by(_B.c.id))
+    return [_budget(row) for row in found]
+
+
 async def of_callers(
     connection: engine.Connection, tenant_ids: Collection[str], key_ids: Collection[str]
 ) -> list[budgets.Budget]:

@@ -101,6 +101,27 @@ def _health(row: sa.Row[tuple[object, ...]] | None, in_flight: int, now: datetim
     )
 
 
+async def pasts(connection: engine.Connection, now: datetime) -> dict[str, tuple[endpoints.Hour, ...]]:
+    """The last day of every endpoint that was asked in it, hour by hour. Of a very busy day the newest part."""
+    ago = sa.cast(sa.func.floor(sa.func.extract("epoch", sa.literal(now) - _A.c.finished_at) / 3600), sa.Integer)
+    recent = (
+        sa.select(_A.c.model, _A.c.provider, ago.label("ago"), sa.func.coalesce(_FAILED, sa.false()).label("failed"))
+        .where(_A.c.finished_at > now - timedelta(hours=endpoints.PAST_HOURS), _A.c.finished_at <= now)
+        .where(sa.or_(_SUCCEEDED, _FAILED))
+        .order_by(_A.c.finished_at.desc())
+        .limit(MOST_ATTEMPTS)
+        .subquery("recent")
+    )
+    of, count = recent.c, sa.func.count()
+    asked = sa.select(of.model, of.provider, of.ago, count.label("ended"), count.filter(of.failed).label("failed"))
+    hours: dict[str, list[endpoints.Hour]] = {}
+    for row in await connection.execute(asked.group_by(of.model, of.provider, of.ago)):
+        name = models.endpoint_name(row.model, row.provider)
+        past = hours.setdefault(name, [endpoints.Hour()] * endpoints.PAST_HOURS)
+        past[endpoints.PAST_HOURS - 1 - row.ago] = endpoints.Hour(row.ended, row.failed)
+    return {name: tuple(past) for name, past in hours.items()}
+
+
 async def holds(connection: engine.Connection, now: datetime) -> tuple[endpoints.Hold, ...]:
     """Who is not to be asked now."""
     found = await connection.execute(sa.select(_HOLDS).where(_HOLDS.c.until_at > now).order_by(_HOLDS.c.subject))

@@ -1,7 +1,7 @@
 """The connection pool of a process, and the one way to open a transaction."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,7 +12,26 @@ from sqlalchemy.ext import asyncio as sa_asyncio
 Connection = sa_asyncio.AsyncConnection
 _PUBLIC_URL = "genqueue_public_url"
 
-_together: ContextVar[Connection | None] = ContextVar("together", default=None)
+Begin = Callable[[Connection], Awaitable[None]]
+
+
+class _Together:
+    """A transaction that is opened when it is first needed."""
+
+    def __init__(self, made: sa_asyncio.AsyncEngine, exits: AsyncExitStack, begin: Begin | None) -> None:
+        self._engine, self._exits, self._begin = made, exits, begin
+        self._connection: Connection | None = None
+
+    async def connection(self) -> Connection:
+        """Its connection. Raises what `begin` raises, at the first call."""
+        if self._connection is None:
+            self._connection = await self._exits.enter_async_context(self._engine.begin())
+            if self._begin is not None:
+                await self._begin(self._connection)
+        return self._connection
+
+
+_together: ContextVar[_Together | None] = ContextVar("together", default=None)
 
 
 def _dumps(value: Any) -> str:  # noqa: ANN401 - whatever a JSONB column holds
@@ -60,7 +79,7 @@ class Database:
         """
         around = _together.get()
         if around is not None:
-            yield around
+            yield await around.connection()
             return
         async with self.engine.begin() as connection:
             yield connection
@@ -71,14 +90,18 @@ class Database:
         return _together.get() is not None
 
     @asynccontextmanager
-    async def together(self) -> AsyncIterator[Connection]:
+    async def together(self, begin: Begin | None = None) -> AsyncIterator[None]:
         """One transaction around all that are opened in this block, by this task: they commit together or not at
-        all. What runs inside must make no outside call and must not gather queries.
+        all. It is opened by the first of them, with `begin`: before that, and never after, the block may call
+        outside; it must not gather queries. Inside another: joins that one, and there is no `begin`.
         """
-        async with self.engine.begin() as connection:
-            token = _together.set(connection)
+        if _together.get() is not None:
+            yield
+            return
+        async with AsyncExitStack() as exits:
+            token = _together.set(_Together(self.engine, exits, begin))
             try:
-                yield connection
+                yield
             finally:
                 _together.reset(token)
 

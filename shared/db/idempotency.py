@@ -56,15 +56,21 @@ async def bind(
         if outages.is_lock_timeout(error):
             raise StillInFlightError from None
         raise
-    return None if bound is not None else await _find(connection, tenant_id, key)
+    if bound is not None:
+        return None
+    before = await find(connection, tenant_id, key)
+    if before is None:
+        # It was swept between our two statements. Rare enough to let the caller come again.
+        raise StillInFlightError
+    return before
 
 
-async def _find(connection: engine.Connection, tenant_id: str, key: str) -> Remembered | None:
+async def find(connection: engine.Connection, tenant_id: str, key: str) -> Remembered | None:
+    """What a key was used for, by a request that is over; None if it was not used."""
     found = await connection.execute(sa.select(_I).where(_I.c.tenant_id == tenant_id, _I.c.key == key))
     row = found.one_or_none()
     if row is None:
-        # It was swept between our two statements. Rare enough to let the caller come again.
-        raise StillInFlightError
+        return None
     answer = Answer(row.status, row.headers or {}, bytes(row.body or b"")) if row.status is not None else None
     return Remembered(row.fingerprint, row.created_at, row.job_id, answer)
 

@@ -7,13 +7,16 @@ import sqlalchemy as sa
 
 from shared.db import canaries, engine
 from shared.db.tables import attempts as attempt_tables
+from shared.db.tables import deliveries as delivery_tables
 from shared.db.tables import jobs as tables
 from shared.db.tables import processes as process_tables
-from shared.domain import states
+from shared.db.tables import receivers as receiver_tables
+from shared.domain import deliveries, states
 
 _JOBS = tables.jobs
 _ACTIVE = _JOBS.c.status.in_(sorted(states.ACTIVE))
 DOUBT_CAP = 1000
+DELIVERY_CAP = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,16 @@ class InState:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries that wait to be sent, counted up to ten thousand, and how late the latest is whose receiver is
+    well.
+    """
+
+    deliveries: int
+    late: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it, read in one transaction by the database's clock. `in_doubt` is counted up to a thousand."""
 
@@ -37,6 +50,7 @@ class Snapshot:
     processes: dict[str, int]
     in_doubt: int
     held: int
+    waiting: Waiting
 
 
 async def snapshot(connection: engine.Connection) -> Snapshot:
@@ -47,6 +61,7 @@ async def snapshot(connection: engine.Connection) -> Snapshot:
         processes=await _processes(connection),
         in_doubt=await _in_doubt(connection),
         held=await _held(connection),
+        waiting=await _waiting(connection),
     )
 
 
@@ -99,3 +114,17 @@ async def _in_doubt(connection: engine.Connection) -> int:
 async def _held(connection: engine.Connection) -> int:
     held = sa.select(sa.func.count()).select_from(_JOBS).where(_JOBS.c.lease_owner.is_not(None))
     return (await connection.execute(held)).scalar_one()
+
+
+async def _waiting(connection: engine.Connection) -> Waiting:
+    made, to = delivery_tables.deliveries, receiver_tables.receivers
+    # As the index has them; what is out at this moment is not counted.
+    idle = sa.and_(made.c.status == deliveries.DeliveryStatus.PENDING, made.c.lease_owner.is_(None))
+    some = sa.select(made.c.due_at, made.c.receiver_id).where(idle).limit(DELIVERY_CAP).subquery()
+    now = sa.func.now()
+    # Of a receiver that fails one at a time is tried, after a pause: that is no lateness of ours.
+    is_well = sa.and_(to.c.strikes == 0, sa.func.coalesce(to.c.paused_until_at, now) <= now)
+    late = sa.func.max(now - some.c.due_at).filter(is_well).label("late")
+    both = some.join(to, to.c.id == some.c.receiver_id)
+    row = (await connection.execute(sa.select(sa.func.count().label("deliveries"), late).select_from(both))).one()
+    return Waiting(row.deliveries, max(row.late or timedelta(0), timedelta(0)))

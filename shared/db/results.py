@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared.db import batch_rows as row_rows
-from shared.db import engine
+from shared.db import copies, engine
 from shared.db.tables import batch_rows as tables
 from shared.domain import batch_rows, batches
 
@@ -30,7 +30,7 @@ async def csv_page(
     driver: Any = raw.driver_connection
     statuses = [str(status) for status in where.statuses]
     await driver.copy_from_query(
-        query, batch.number, where.after, where.last, statuses, output=sink, format="csv", timeout=row_rows.LONG_SECONDS
+        query, batch.number, where.after, where.last, statuses, output=sink, format="csv", timeout=copies.LONG_SECONDS
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.db import engine
+from shared.db import engine, queue
+from shared.db import keys as key_rows
 from shared.db.tables import batch_rows as row_tables
 from shared.db.tables import batches as tables
 from shared.db.tables import processes as process_tables
@@ -43,6 +44,17 @@ async def is_held(connection: engine.Connection, batch_number: int, slice_number
     found = await connection.execute(sa.select(_B.c.holder).where(_B.c.number == batch_number).with_for_update())
     held: int | None = found.scalar_one()
     return held == slice_number
+
+
+async def still_reads(connection: engine.Connection, batch_number: int, slice_number: int) -> bool:
+    """Whether this slice still holds the batch, and its file is to be read; locks the batch until the transaction
+    ends.
+    """
+    found = await connection.execute(
+        sa.select(_B.c.holder, _B.c.status).where(_B.c.number == batch_number).with_for_update()
+    )
+    row = found.one()
+    return bool(row.holder == slice_number and row.status == batches.BatchStatus.VALIDATING)
 
 
 async def note_held(connection: engine.Connection, slice_number: int, held: int) -> bool:
@@ -99,6 +111,18 @@ async def in_the_air(connection: engine.Connection, batch: batches.Batch) -> tup
     )
     own, of_model, tenants = counted.one()
     return int(own), int(of_model), int(tenants)
+
+
+async def room_of_key(connection: engine.Connection, tenant_id: str, key_id: str) -> int | None:
+    """How many more rows the key may have in the air, beside its jobs (`max_in_flight`); None: it has no such limit."""
+    key = await key_rows.get(connection, tenant_id, key_id)
+    if key is None or key.limits.max_in_flight is None:
+        return None
+    rows = sa.select(sa.func.coalesce(sa.func.sum(_S.c.held), 0)).select_from(
+        _S.join(_B, _B.c.number == _S.c.batch_number)
+    )
+    in_hand = (await connection.execute(rows.where(_B.c.key_id == key_id))).scalar_one()
+    return key.limits.max_in_flight - int(in_hand) - await queue.in_flight_of_key(connection, key_id)
 
 
 async def ring(

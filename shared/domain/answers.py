@@ -5,17 +5,21 @@ import json
 import jsonschema
 import referencing
 
-from shared.domain import requests
+from shared.domain import requests, vectors
 
 
 def is_json(request: requests.AnyRequest) -> bool:
     """Whether the answer must be JSON."""
+    if isinstance(request, requests.EmbeddingRequest):
+        return True
     form = request.response_format if isinstance(request, requests.TextRequest) else None
     return form is not None and form.type != "text"
 
 
 def misfit(request: requests.AnyRequest, text: str) -> str | None:
     """Why the text does not fit the request's response format; None if it does. Never quotes the text."""
+    if isinstance(request, requests.EmbeddingRequest):
+        return vectors.misfit(text, len(request.input), request.dimensions)
     if not isinstance(request, requests.TextRequest) or request.response_format is None or not is_json(request):
         return None
     try:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared import ids
@@ -18,6 +18,10 @@ _OWN_CHARACTERS = _BODY_CHARACTERS - _GENERATION_CHARACTERS - _ROW_CHARACTERS
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 MOST_GENERATIONS = 32**_GENERATION_CHARACTERS - 1
 MOST_ROWS = 32**_ROW_CHARACTERS - 1
+LEAST_PROGRESS = 0.05
+LEAST_TIME = timedelta(seconds=10)
+# A file that came with the batch, in the batch's folder.
+INPUT_NAME = "input"
 
 
 class BatchStatus(StrEnum):
@@ -196,6 +200,18 @@ class Batch:
     is_test: bool = False
     held_micros: int = 0
     budget_ids: tuple[str, ...] = ()
+    told_rows: int = 0
+    told_at: datetime | None = None
+    erased_at: datetime | None = None
+
+    def has_news(self, now: datetime) -> bool:
+        """Whether enough has happened since the batch's progress was last told: a twentieth of its rows, and some
+        seconds. Its beginning and its end have events of their own.
+        """
+        since = self.told_at or self.started_at
+        ended = self.counts.total - self.counts.open
+        far = ended - self.told_rows >= max(self.counts.total * LEAST_PROGRESS, 1)
+        return far and self.counts.open > 0 and since is not None and now - since >= LEAST_TIME
 
     def most_micros(self, rows: int) -> int:
         """The most that so many of its rows should cost. What a single row should is not kept."""
@@ -215,6 +231,11 @@ def reach(catalog: models.Catalog, usable: frozenset[str], *, is_test: bool) -> 
 def folder(tenant_id: str, batch_id: str) -> str:
     """The prefix of everything a batch has in the bucket. Tenant first, so that rights and erasure go by prefix."""
     return f"{tenant_id}/batches/{batch_id}"
+
+
+def is_own_input(batch: Batch) -> bool:
+    """Whether the input came with this batch or one it is a clone of, and is nobody else's."""
+    return batch.source_key.startswith(f"{batch.tenant_id}/batches/") and batch.source_key.endswith(f"/{INPUT_NAME}")
 
 
 def new_id() -> str:

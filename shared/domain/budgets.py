@@ -1,5 +1,6 @@
 """Budgets: how much may be spent in which stretch of time. Pure rules, micro-dollars, UTC midnights."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -39,6 +40,19 @@ class Budget:
     def left_at(self, now: datetime) -> int:
         """What may still be reserved; negative when a job cost more than was held for it."""
         return self.limit_micros - self.held_micros - self.spent_at(now)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How much may be spent in each period."""
+
+    period: Period
+    limit_micros: int
+
+
+def tightest(held: Iterable[Budget], now: datetime) -> Budget | None:
+    """The budget with the least left; None if there is none."""
+    return min(held, key=lambda budget: (budget.left_at(now), budget.id), default=None)
 
 
 def window_at(period: Period, now: datetime) -> datetime:

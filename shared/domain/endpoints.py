@@ -106,6 +106,17 @@ class Health:
         return (self.succeeded + 2) / (self.samples + 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """How many asks of an endpoint ended within an hour, for which it answers, and how many of them failed."""
+
+    ended: int = 0
+    failed: int = 0
+
+
+# How many hours a past has: the oldest first, the last is the one that runs.
+PAST_HOURS = 24
+
 UNKNOWN = Health()
 _ONE_KEY = (0,)
 

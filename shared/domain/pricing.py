@@ -70,6 +70,10 @@ def expected_amounts(model: models.Model, request: requests.AnyRequest) -> dict[
         amounts[models.Unit.SECOND] = Decimal(seconds * request.n)
     elif isinstance(request, requests.ImageRequest):
         amounts[models.Unit.IMAGE] = Decimal(request.n)
+    elif isinstance(request, requests.EmbeddingRequest):
+        # Rounded up for each text, as each is cut into tokens by itself.
+        tokens = sum(len(text) // CHARACTERS_PER_TOKEN + 1 for text in request.input)
+        amounts[models.Unit.INPUT_TOKEN] = Decimal(tokens)
     else:
         characters = sum(len(turn.content) for turn in request.turns())
         amounts[models.Unit.INPUT_TOKEN] = Decimal(characters // CHARACTERS_PER_TOKEN + 1)

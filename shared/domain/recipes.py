@@ -138,15 +138,19 @@ def _by_template(recipe: Recipe, template: str, layout: sheets.Layout, custom_id
 
     indexes = [part for part in parts if isinstance(part, int)]
     said = "".join(part for part in parts if isinstance(part, str))
+    said_length, is_blank = len(said), not said.strip()
 
     def prompt(cells: Sequence[str]) -> str:
         return "".join([part if isinstance(part, str) else cells[part] for part in parts])
 
     def length(cells: Sequence[str]) -> int:
         # A million prompts are measured without being made.
-        if not said.strip() and not "".join([cells[at] for at in indexes]).strip():
+        if is_blank and not "".join([cells[at] for at in indexes]).strip():
             return 0
-        return len(said) + sum([len(cells[at]) for at in indexes])
+        count = said_length
+        for at in indexes:
+            count += len(cells[at])
+        return count
 
     return Maker(prompt, length, lambda _: dict(fixed), lambda _: None, custom_id, (), recipe.system)
 

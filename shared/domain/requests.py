@@ -1,5 +1,6 @@
-"""What a caller may ask for: the body of `POST /v1/videos`, `/v1/images` and `/v1/texts`."""
+"""What a caller may ask for: the body of `POST /v1/videos`, `/v1/images`, `/v1/texts` and `/v1/embeddings`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import jsonschema
@@ -96,6 +97,10 @@ class Request(Strict):
         """`model`, then `models`, each once, in order."""
         return list(dict.fromkeys([self.model, *self.models]))
 
+    def input_urls(self) -> list[tuple[str, str]]:
+        """The URLs of the pictures that come with it, each after the field that holds it."""
+        return []
+
 
 class ImageUrl(Strict):
     """Where an input image is: an https URL or a `data:image/…;base64,` URL."""
@@ -118,6 +123,10 @@ class InputReference(Strict):
     image_url: ImageUrl
 
 
+def _urls(field: str, pictures: Sequence[FrameImage | InputReference]) -> list[tuple[str, str]]:
+    return [(f"{field}[{place}].image_url.url", picture.image_url.url) for place, picture in enumerate(pictures)]
+
+
 class VideoRequest(Request):
     """Ask for a video."""
 
@@ -132,6 +141,10 @@ class VideoRequest(Request):
     generate_audio: bool | None = None
     n: Annotated[int, Field(ge=1, le=4)] = 1
 
+    def input_urls(self) -> list[tuple[str, str]]:
+        """As for every request."""
+        return [*_urls("frame_images", self.frame_images), *_urls("input_references", self.input_references)]
+
 
 class ImageRequest(Request):
     """Ask for one or more images."""
@@ -142,6 +155,10 @@ class ImageRequest(Request):
     seed: Annotated[int | None, Field(ge=0, lt=2**53)] = None
     format: Annotated[str | None, Field(max_length=16, examples=["png"])] = None
     input_references: Annotated[list[InputReference], Field(max_length=16)] = []
+
+    def input_urls(self) -> list[tuple[str, str]]:
+        """As for every request."""
+        return _urls("input_references", self.input_references)
 
 
 class Message(Strict):
@@ -201,12 +218,20 @@ class TextRequest(Request):
         return self.messages or [Message(role="user", content=self.prompt or "")]
 
 
-AnyRequest = VideoRequest | ImageRequest | TextRequest
+class EmbeddingRequest(Request):
+    """Ask for one vector for each text."""
 
-BY_KIND: dict[states.Kind, type[VideoRequest] | type[ImageRequest] | type[TextRequest]] = {
+    input: Annotated[list[Prompt], Field(min_length=1, max_length=2048)]
+    dimensions: Annotated[int | None, Field(ge=1, le=16_384, description="How long each vector is to be")] = None
+
+
+AnyRequest = VideoRequest | ImageRequest | TextRequest | EmbeddingRequest
+
+BY_KIND: dict[states.Kind, type[VideoRequest] | type[ImageRequest] | type[TextRequest] | type[EmbeddingRequest]] = {
     states.Kind.VIDEO: VideoRequest,
     states.Kind.IMAGE: ImageRequest,
     states.Kind.TEXT: TextRequest,
+    states.Kind.EMBEDDING: EmbeddingRequest,
 }
 
 

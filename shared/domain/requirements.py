@@ -21,6 +21,7 @@ OPTIONAL = (
     "temperature",
     "response_format",
     "max_tokens",
+    "dimensions",
 )
 
 
@@ -77,6 +78,8 @@ def _check_prompt(model: models.Model, request: requests.AnyRequest) -> None:
             sum(len(turn.content) for turn in request.turns()),
             "prompt" if request.prompt else "messages",
         )
+    elif isinstance(request, requests.EmbeddingRequest):
+        length, field = max(len(text) for text in request.input), "input"
     else:
         length, field = len(request.prompt), "prompt"
     if length > model.max_prompt_characters:

@@ -60,7 +60,7 @@ def asked(request: requests.AnyRequest) -> Pixels | None:
     """The pixels asked for; half an answer is filled up with 720p or 16:9. None if everything is open.
     Raises UnsupportedValueError if `size` contradicts `resolution` or `aspect_ratio`.
     """
-    if isinstance(request, requests.TextRequest):
+    if isinstance(request, requests.TextRequest | requests.EmbeddingRequest):
         return None
     if isinstance(request, requests.ImageRequest):
         return None if request.size is None else parse(request.size)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain import (
@@ -16,6 +16,7 @@ from shared.domain import (
     faults,
     models,
     outputs,
+    places,
     planning,
     pricing,
     requests,
@@ -23,7 +24,6 @@ from shared.domain import (
     states,
 )
 
-ASKS_PER_KEY = 5
 # How many rows of a batch are in the air when neither its owner nor its model sets a limit.
 USUAL_CONCURRENCY = 64
 # Pictures and films are released as ordinary jobs, so many at a time.
@@ -32,14 +32,15 @@ RELEASED_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What rows may be asked for now: the catalog, the providers with keys, what is known of endpoints, and how many
-    rows are wanted.
+    """What rows may be asked for now: the catalog, the providers with keys, what is known of endpoints, how many rows
+    are wanted, and the places there are for them.
     """
 
     catalog: models.Catalog
     usable: frozenset[str]
     snapshot: endpoints.Snapshot = endpoints.NOTHING_KNOWN
     room: int = 0
+    leave: places.Places = field(default_factory=places.Places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,16 @@ class HandOver:
     estimate_micros: int = 0
 
 
-def plan(batch: batches.Batch, order: Order, supply: Supply, now: datetime) -> Ask | Outcome | HandOver:
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """There is no place for the row. `is_certain`: who could be asked for it is asked enough; else, nobody has
+    tried to get a place there yet.
+    """
+
+    is_certain: bool
+
+
+def plan(batch: batches.Batch, order: Order, supply: Supply, now: datetime) -> Ask | Outcome | HandOver | NoRoom:
     """What to do with a row that was just claimed."""
     row = order.row
     if order.kind is not states.Kind.TEXT:
@@ -122,17 +132,34 @@ def plan(batch: batches.Batch, order: Order, supply: Supply, now: datetime) -> A
         return HandOver(order, states.Step.SUBMIT, now, estimate_micros=estimate)
     if row.sent_at is not None:
         return _settle(batch, order, supply.catalog, now)
-    step = _next(batch, order, row.history, supply, now)
-    if isinstance(step, planning.GiveUp):
-        return _failed(row, step.fault, now)
-    if step.at > now:
-        return Outcome(row.number, batch_rows.RowStatus.IN_PROGRESS, due_at=step.at)
-    if not step.candidate.credentials:
-        # Every key is held back for a while.
-        pause = timedelta(seconds=capacity.LONGEST_WAIT_SECONDS)
-        return Outcome(row.number, batch_rows.RowStatus.IN_PROGRESS, due_at=now + pause)
-    chosen = step.candidate
-    return Ask(order, chosen.endpoint, chosen.model, row.attempt + 1, 1, chosen.credentials[0])
+    steps = _next(batch, order, row.history, supply, now)
+    if isinstance(steps, planning.GiveUp):
+        return _failed(row, steps.fault, now)
+    return _first_with_room(order, steps, supply, now)
+
+
+def _first_with_room(
+    order: Order, steps: Sequence[planning.Ask], supply: Supply, now: datetime
+) -> Ask | Outcome | NoRoom:
+    """As for single jobs: another model is for failures, none is asked just because the first has no room."""
+    waits: list[datetime] = []
+    lacking: list[str] = []
+    for step in steps:
+        chosen = step.candidate
+        if chosen.model.id != steps[0].candidate.model.id:
+            continue
+        if step.at > now:
+            waits.append(step.at)
+        elif not chosen.credentials:
+            # Every key is held back for a while.
+            waits.append(now + timedelta(seconds=capacity.LONGEST_WAIT_SECONDS))
+        elif (credential := supply.leave.take(chosen, chosen.credentials)) is None:
+            lacking.append(chosen.name)
+        else:
+            return Ask(order, chosen.endpoint, chosen.model, order.row.attempt + 1, 1, credential)
+    if lacking:
+        return NoRoom(is_certain=supply.leave.full.issuperset(lacking))
+    return Outcome(order.row.number, batch_rows.RowStatus.IN_PROGRESS, due_at=min(waits))
 
 
 def _settle(batch: batches.Batch, order: Order, catalog: models.Catalog, now: datetime) -> Ask | HandOver:
@@ -143,7 +170,7 @@ def _settle(batch: batches.Batch, order: Order, catalog: models.Catalog, now: da
     if model is not None and offers:
         keyed = catalog.providers[offers[0].provider].doubt is models.Doubt.KEYED
         again = Ask(order, offers[0], model, row.attempt, row.asks + 1, row.credential)
-        if keyed and row.asks < ASKS_PER_KEY:
+        if keyed and row.asks < doubts.ASKS_PER_KEY:
             return again
         open_attempt = replace(again.attempt(batch, row.sent_at or now), ask_count=row.asks)
         return HandOver(order, states.Step.SUBMIT, now, (*row.history, open_attempt))
@@ -201,17 +228,17 @@ def unsent(ask: Ask, attempt: attempts.Attempt, now: datetime) -> Outcome:
 def after_failure(batch: batches.Batch, ask: Ask, over: attempts.Attempt, supply: Supply, now: datetime) -> Outcome:
     """What becomes of a row whose attempt came to nothing: its next ask, or its end."""
     row = ask.order.row
-    step = _next(batch, ask.order, (*row.history, over), supply, now)
-    if isinstance(step, planning.GiveUp):
-        return replace(_failed(row, step.fault, now), ended=over, cost_micros=over.cost_micros)
+    steps = _next(batch, ask.order, (*row.history, over), supply, now)
+    if isinstance(steps, planning.GiveUp):
+        return replace(_failed(row, steps.fault, now), ended=over, cost_micros=over.cost_micros)
     status = batch_rows.RowStatus.IN_PROGRESS
-    return Outcome(row.number, status, due_at=step.at, ended=over, cost_micros=over.cost_micros)
+    return Outcome(row.number, status, due_at=steps[0].at, ended=over, cost_micros=over.cost_micros)
 
 
 def after_silence(ask: Ask, attempt: attempts.Attempt, catalog: models.Catalog, now: datetime) -> Outcome | HandOver:
     """Nobody knows whether the ask arrived: under a key it is asked again, else a job settles it (promise P3)."""
     keyed = catalog.providers[ask.endpoint.provider].doubt is models.Doubt.KEYED
-    if not keyed or ask.asks >= ASKS_PER_KEY:
+    if not keyed or ask.asks >= doubts.ASKS_PER_KEY:
         return HandOver(ask.order, states.Step.SUBMIT, now, (*ask.order.row.history, attempt))
     pause = backoff.retry_seconds(ask.asks, seed=f"{attempt.reference}-{ask.asks}")
     status = batch_rows.RowStatus.IN_PROGRESS
@@ -220,7 +247,7 @@ def after_silence(ask: Ask, attempt: attempts.Attempt, catalog: models.Catalog, 
 
 def _next(
     batch: batches.Batch, order: Order, history: Sequence[attempts.Attempt], supply: Supply, now: datetime
-) -> planning.Ask | planning.GiveUp:
+) -> list[planning.Ask] | planning.GiveUp:
     route = routing.decide(
         order.request,
         supply.catalog,
@@ -230,7 +257,7 @@ def _next(
         asked=[attempt.endpoint for attempt in history],
     )
     wishes = planning.Wishes(doubts.on_doubt(order.kind, order.request), frozenset(order.request.fallback_on))
-    return planning.next_ask(route, history, wishes, now)
+    return planning.next_asks(route, history, wishes, now)
 
 
 def _failed(row: batch_rows.Row, fault: faults.Fault, now: datetime) -> Outcome:

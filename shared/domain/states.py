@@ -10,6 +10,11 @@ class Kind(StrEnum):
     VIDEO = "video"
     IMAGE = "image"
     TEXT = "text"
+    EMBEDDING = "embedding"
+
+
+# What comes as text: nothing in its bytes tells what it is.
+WRITTEN = frozenset({Kind.TEXT, Kind.EMBEDDING})
 
 
 class JobStatus(StrEnum):

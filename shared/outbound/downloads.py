@@ -21,6 +21,10 @@ class DeadUrlError(DownloadError):
     """The provider says this result is not there (any more)."""
 
 
+class ServerAwayError(DownloadError):
+    """The server of the result is away or busy: it refuses connections, says nothing, or answers 429 or 5xx."""
+
+
 class ForbiddenUrlError(DownloadError):
     """The provider named a URL we may not fetch: a private address, an odd scheme, a redirect too far."""
 
@@ -119,6 +123,8 @@ async def _checked(response: httpx.Response) -> httpx.Response:
     await response.aclose()
     if response.status_code in {403, 404, 410}:
         raise DeadUrlError(f"status {response.status_code}")
+    if response.status_code == 429 or response.status_code >= 500:
+        raise ServerAwayError(f"status {response.status_code}")
     raise DownloadError(f"status {response.status_code}")
 
 
@@ -136,4 +142,4 @@ def _classified(error: httpx.HTTPError) -> DownloadError:
         if isinstance(cause, targets.ForbiddenTargetError):
             return ForbiddenUrlError(f"{cause.rule}: {cause.message}")
         cause = cause.__cause__ or cause.__context__
-    return DownloadError(type(error.__cause__ or error).__name__)
+    return ServerAwayError(type(error.__cause__ or error).__name__)

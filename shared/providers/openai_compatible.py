@@ -1,10 +1,12 @@
-"""Any server that speaks OpenAI's API: OpenAI itself, vLLM, SGLang, llama.cpp, Ollama. Chat, images, `/videos`."""
+"""Any server that speaks OpenAI's API: OpenAI itself, vLLM, SGLang, llama.cpp, Ollama. Chat,
+embeddings, images, `/videos`.
+"""
 
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from shared.domain import faults, models, outputs, states
-from shared.providers import base, chat, dialects, http, inputs, outcomes, pictures, plain, words
+from shared.providers import base, chat, dialects, embeddings, http, inputs, outcomes, pictures, plain, words
 
 _K = faults.FaultKind
 KINDS = {
@@ -29,6 +31,7 @@ class OpenAICompatibleAdapter(plain.PlainAdapter):
             states.Kind.VIDEO: frozenset({"seed", "frame_images", "input_references"}),
             states.Kind.IMAGE: frozenset({"n", "seed"}),
             states.Kind.TEXT: frozenset({"seed", "max_tokens", "temperature", "response_format"}),
+            states.Kind.EMBEDDING: frozenset({"dimensions"}),
         }
     )
     dialect: ClassVar = dialects.Dialect(kinds=KINDS)
@@ -38,6 +41,8 @@ class OpenAICompatibleAdapter(plain.PlainAdapter):
         """See plain.PlainAdapter."""
         if ask.kind is states.Kind.TEXT:
             return chat.order(ask)
+        if ask.kind is states.Kind.EMBEDDING:
+            return embeddings.order(ask)
         if ask.kind is states.Kind.IMAGE:
             return plain.Order("/images/generations", pictures.read, _image(ask), seconds=http.GENERATE_SECONDS)
         return plain.Order("/videos", _accepted, form=_video(ask))

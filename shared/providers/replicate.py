@@ -87,6 +87,7 @@ def _input(ask: base.Ask) -> dict[str, Any]:
     request = ask.request
     if isinstance(request, requests.TextRequest):
         return _conversation(request)
+    assert not isinstance(request, requests.EmbeddingRequest)  # noqa: S101 - the catalog's check: not among `abilities`
     return {
         "prompt": request.prompt,
         "aspect_ratio": shapes.aspect_ratio(request, ask.pixels) if ask.pixels else None,

@@ -3,7 +3,7 @@ forgotten, or never heard of, is told to it again (`tell`), at least every ten s
 """
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,80 +13,13 @@ import structlog
 
 from shared import logs
 from shared.domain import capacity
+from shared.queues import capacity_scripts as scripts
 
 PREFIX = "genqueue:capacity:"
 TIMEOUT_SECONDS = 0.5
 # After a failure Redis is left alone for a moment: each look would cost the timeout.
 PAUSE_SECONDS = 2.0
 # A place is kept no longer than this without being told of again.
-SLOT_SECONDS = 600
-FRESH_SECONDS = 10
-# An attempt that has its place but is not committed yet is not in the database's list.
-GRACE_SECONDS = 10
-CROWD_SECONDS = 5
-
-# KEYS: four a credential (slots, sent, hold, fresh), then one for the crowd. ARGV: slot, limit, limit a minute.
-# Answers {'cold', i}: the i-th key's facts are needed; {'taken', i}; {'full', milliseconds, turned away lately}.
-_TAKE = f"""
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local slot, limit, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local keys = math.floor(#KEYS / 4)
-for i = 0, keys - 1 do
-  if redis.call('EXISTS', KEYS[i * 4 + 4]) == 0 then return {{'cold', i}} end
-  if redis.call('ZSCORE', KEYS[i * 4 + 1], slot) then return {{'taken', i}} end
-end
-local best, most, wait = -1, 0, {int(capacity.LONGEST_WAIT_SECONDS * 1000)}
-for i = 0, keys - 1 do
-  local slots, sent, hold = KEYS[i * 4 + 1], KEYS[i * 4 + 2], KEYS[i * 4 + 3]
-  redis.call('ZREMRANGEBYSCORE', slots, '-inf', now)
-  local room = limit - redis.call('ZCARD', slots)
-  local oldest = redis.call('LINDEX', sent, rate - 1)
-  local held = redis.call('PTTL', hold)
-  if held > 0 then wait = math.min(wait, held)
-  elseif room <= 0 then wait = math.min(wait, {int(capacity.LEAST_WAIT_SECONDS * 1000)})
-  elseif oldest and now - oldest < 60000 then wait = math.min(wait, 60000 - (now - oldest))
-  elseif room > most then best, most = i, room end
-end
-if best < 0 then
-  local crowd = redis.call('INCR', KEYS[#KEYS])
-  if crowd == 1 then redis.call('EXPIRE', KEYS[#KEYS], {CROWD_SECONDS}) end
-  return {{'full', wait, crowd}}
-end
-local slots, sent = KEYS[best * 4 + 1], KEYS[best * 4 + 2]
-redis.call('ZADD', slots, now + {SLOT_SECONDS * 1000}, slot)
-redis.call('EXPIRE', slots, {SLOT_SECONDS})
-redis.call('LPUSH', sent, now)
-redis.call('LTRIM', sent, 0, rate - 1)
-redis.call('EXPIRE', sent, 61)
-return {{'taken', best}}
-"""
-
-# KEYS: slots, sent, hold, fresh. ARGV: held milliseconds, number of slots, the slots, the ages of asks (newest first).
-_TELL = f"""
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local held, count = tonumber(ARGV[1]), tonumber(ARGV[2])
-local settled = now + {(SLOT_SECONDS - GRACE_SECONDS) * 1000}
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', settled)
-for i = 3, 2 + count do redis.call('ZADD', KEYS[1], 'NX', settled, ARGV[i]) end
-if count > 0 then redis.call('EXPIRE', KEYS[1], {SLOT_SECONDS}) end
-local known = redis.call('LLEN', KEYS[2])
-if #ARGV - 2 - count > known then
-  redis.call('DEL', KEYS[2])
-  for i = 3 + count, #ARGV do redis.call('RPUSH', KEYS[2], string.format('%.0f', now - ARGV[i])) end
-  redis.call('EXPIRE', KEYS[2], 61)
-end
-if held > 0 and redis.call('PTTL', KEYS[3]) < held then redis.call('SET', KEYS[3], '1', 'PX', held) end
-redis.call('SET', KEYS[4], '1', 'EX', {FRESH_SECONDS})
-"""
-
-# PEXPIRE … GT would do it, but only from Redis 7 on.
-_HOLD = """
-local held = tonumber(ARGV[1])
-if redis.call('PTTL', KEYS[1]) < held then redis.call('SET', KEYS[1], '1', 'PX', held) end
-"""
-
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 _LOST = (redis.exceptions.RedisError, OSError, TimeoutError)
 
@@ -118,6 +51,14 @@ class Away:
     """Redis does not answer: count in the database."""
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """These keys may be asked once more each time they are named; if none is, try again after `seconds`."""
+
+    credentials: tuple[int, ...]
+    seconds: float
+
+
 Answer = Taken | Cold | Full | Away
 
 
@@ -128,9 +69,10 @@ class Places:
         self._redis = aioredis.Redis.from_url(
             redis_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
         )
-        self._take = self._redis.register_script(_TAKE)
-        self._tell = self._redis.register_script(_TELL)
-        self._hold = self._redis.register_script(_HOLD)
+        self._take = self._redis.register_script(scripts.TAKE)
+        self._take_rows = self._redis.register_script(scripts.TAKE_ROWS)
+        self._tell = self._redis.register_script(scripts.TELL)
+        self._hold = self._redis.register_script(scripts.HOLD)
         self._blind_until = 0.0
         # What was told since Redis was last away: before that, others may have asked without its knowing.
         self._told: set[str] = set()
@@ -149,6 +91,32 @@ class Places:
         except _LOST as error:
             return self._away(error)
         return _read(cast("list[Any]", answer), demand)
+
+    async def take_rows(self, demand: capacity.Demand, held: Mapping[int, int], wanted: int) -> Granted | Cold | Away:
+        """Take up to `wanted` places for a slice (`demand.slot`) that has `held` by key; of those it is reminded, and
+        with nothing wanted only that. Never raises. What is held may be repeated; what is granted counts once more.
+        """
+        untold = [each for each in demand.credentials if _base(demand.endpoint, each) not in self._told]
+        if time.monotonic() < self._blind_until:
+            return Away()
+        if untold:
+            return Cold(untold[0])
+        keys = [key for each in demand.credentials for key in _keys(demand.endpoint, each)]
+        has = [held.get(each, 0) for each in demand.credentials]
+        try:
+            args: list[str | int] = [demand.slot, demand.concurrency, demand.per_minute, wanted, *has]
+            answer = cast("list[Any]", await self._take_rows(keys=keys, args=args))
+        except _LOST as error:
+            return self._away(error)
+        if answer[0] == b"cold":
+            return Cold(demand.credentials[int(answer[1])])
+        pairs = zip(demand.credentials, answer[2:], strict=True)
+        return Granted(tuple(each for each, more in pairs for _ in range(int(more))), int(answer[1]) / 1000)
+
+    async def give_back_rows(self, demand: capacity.Demand) -> None:
+        """Free all places of a slice. Never raises; what is lost runs out by itself. May be repeated."""
+        for each in demand.credentials:
+            await self._do(cast("Awaitable[Any]", self._redis.hdel(_keys(demand.endpoint, each)[4], demand.slot)))
 
     async def tell(self, demand: capacity.Demand, credential: int, facts: capacity.Facts) -> None:
         """Tell Redis what the database knows of a key: it adds what it missed and drops what is long over.
@@ -196,7 +164,7 @@ def _base(endpoint: str, credential: int) -> str:
 
 
 def _keys(endpoint: str, credential: int) -> list[str]:
-    return [f"{_base(endpoint, credential)}:{part}" for part in ("slots", "sent", "hold", "fresh")]
+    return [f"{_base(endpoint, credential)}:{part}" for part in ("slots", "sent", "hold", "fresh", "rows")]
 
 
 def _read(answer: Sequence[Any], demand: capacity.Demand) -> Answer:

@@ -1,7 +1,4 @@
-"""Counting requests: one atomic script in Redis; without Redis each process counts for itself.
-
-The `limits` package was tried first: its async strategies need a second call for what is left and when it resets.
-"""
+"""Counting requests: one atomic script in Redis; without Redis each process counts for itself."""
 
 import time
 from dataclasses import dataclass, field

@@ -24,7 +24,7 @@ from shared.domain import (
     tenants,
 )
 from shared.outbound import downloads, targets
-from shared.services import admission, groups, idempotency, limits, receivers, reservations
+from shared.services import admission, groups, idempotency, inputs, limits, receivers, reservations
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ async def accept(
     route = routed(new.request, catalog, usable, new.snapshot)
     if new.request.webhook_url is not None:
         await receivers.vet_url(new.rules.guard, new.request.webhook_url, "webhook_url")
+    await inputs.vet(new.rules.guard, new.request)
     if new.rules.gate is not None:
         await new.rules.gate.check(db, new.request.priority, now)
     job = _new_job(new, catalog, route, now)

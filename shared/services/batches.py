@@ -8,7 +8,7 @@ from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.domain import batches, recipes
 from shared.outbound import downloads
-from shared.services import readings
+from shared.services import acceptance, readings
 
 _S = batches.BatchStatus
 
@@ -43,12 +43,12 @@ async def list_page(
     return BatchPage(tuple(shown), shown[-1].id if len(found) > limit else None)
 
 
-async def start(db: engine.Database, tenant_id: str, batch_id: str, now: datetime) -> batches.Batch:
-    """Begin to run a batch that was only tried. Commits. May be repeated. Raises NotFoundError, ConflictError,
-    BudgetExceededError; then nothing has changed.
+async def start(db: engine.Database, by: acceptance.Sender, batch_id: str, now: datetime) -> batches.Batch:
+    """Begin to run a batch that was only tried. Commits. May be repeated. Raises NotFoundError, ForbiddenError for a
+    live batch and a test key, ConflictError, BudgetExceededError; then nothing has changed.
     """
     async with db.transaction() as connection:
-        batch = await find(connection, tenant_id, batch_id, for_update=True)
+        batch = await _find_to_run(connection, by, batch_id)
         if batch.status in (_S.IN_PROGRESS, _S.PAUSED):
             return batch
         if batch.status is not _S.READY:
@@ -66,10 +66,10 @@ async def pause(db: engine.Database, tenant_id: str, batch_id: str) -> batches.B
     return await _move(db, tenant_id, batch_id, _S.PAUSED, "only a running batch can be paused")
 
 
-async def resume(db: engine.Database, tenant_id: str, batch_id: str) -> batches.Batch:
-    """Go on after a pause. Commits. May be repeated. Raises NotFoundError, ConflictError."""
+async def resume(db: engine.Database, by: acceptance.Sender, batch_id: str) -> batches.Batch:
+    """Go on after a pause. Commits. May be repeated. Raises NotFoundError, ForbiddenError, ConflictError."""
     async with db.transaction() as connection:
-        batch = await find(connection, tenant_id, batch_id, for_update=True)
+        batch = await _find_to_run(connection, by, batch_id)
         if batch.status is _S.IN_PROGRESS:
             return batch
         if batch.status is not _S.PAUSED:
@@ -91,13 +91,15 @@ async def cancel(db: engine.Database, tenant_id: str, batch_id: str) -> batches.
         return changed
 
 
-async def retry(db: engine.Database, tenant_id: str, batch_id: str, now: datetime) -> batches.Batch:
+async def retry(db: engine.Database, by: acceptance.Sender, batch_id: str, now: datetime) -> batches.Batch:
     """Run the failed, cancelled and expired rows again, as a new generation; their old outcomes are kept. Commits.
-    Raises NotFoundError, ConflictError while the batch runs or when there is nothing to run, BudgetExceededError.
+    Raises NotFoundError, ForbiddenError for a live batch and a test key, ConflictError while the batch runs or when
+    there is nothing to run, BudgetExceededError.
     """
     async with db.transaction() as connection:
-        batch = await find(connection, tenant_id, batch_id, for_update=True)
+        batch = await _find_to_run(connection, by, batch_id)
         counts = batch.counts
+        must_be_kept(batch)
         if batch.status not in batches.OVER or batch.validated_at is None or batch.status is _S.FAILED:
             raise _conflict(batch, "only a batch that was run and is over can be retried")
         if not counts.failed + counts.cancelled + counts.expired:
@@ -117,18 +119,23 @@ async def retry(db: engine.Database, tenant_id: str, batch_id: str, now: datetim
         return started or batch
 
 
-async def clone(db: engine.Database, tenant_id: str, batch_id: str, wish: "Clone", now: datetime) -> batches.Batch:
-    """Read the same file as a new batch, with another model if one is named. Commits. Raises NotFoundError."""
+async def clone(
+    db: engine.Database, by: acceptance.Sender, batch_id: str, wish: "Clone", now: datetime
+) -> batches.Batch:
+    """Read the same file as a new batch of the key that clones it: its mode, its budgets, its limits; with another
+    model if one is named. Commits. Raises NotFoundError, ConflictError.
+    """
     async with db.transaction() as connection:
-        batch = await find(connection, tenant_id, batch_id)
+        batch = await find(connection, by.tenant_id, batch_id)
+        must_be_kept(batch)
         if batch.status is _S.VALIDATING and batch.source_url is not None:
             raise _conflict(batch, "its file has not been fetched yet")
         recipe = batch.recipe.model_copy(update={"model": wish.model} if wish.model else {})
         new = batches.NewBatch(
             id=batches.new_id(),
-            tenant_id=tenant_id,
-            key_id=batch.key_id,
-            is_test=batch.is_test,
+            tenant_id=by.tenant_id,
+            key_id=by.key_id,
+            is_test=by.is_test,
             created_at=now,
             recipe=recipes.Recipe.model_validate(recipe.model_dump(exclude_defaults=True)),
             wishes=replace(batch.wishes, dry_run=wish.dry_run),
@@ -158,6 +165,23 @@ async def find(
         batch = await batch_tables.get(connection, tenant_id, batch_id, for_update=for_update)
     if batch is None:
         raise errors.NotFoundError
+    return batch
+
+
+def must_be_kept(batch: batches.Batch) -> None:
+    """Raise GoneError for a batch whose rows and input were deleted because it was over for long."""
+    if batch.erased_at is not None:
+        raise errors.GoneError(
+            "The rows of this batch were deleted after their retention; the files of its results are kept.",
+            details={"erased_at": batch.erased_at.isoformat(), "files": [file.name for file in batch.files]},
+        )
+
+
+async def _find_to_run(connection: engine.Connection, by: acceptance.Sender, batch_id: str) -> batches.Batch:
+    """The batch, locked, for a key that may have its rows asked."""
+    batch = await find(connection, by.tenant_id, batch_id, for_update=True)
+    if by.is_test and not batch.is_test:
+        raise errors.ForbiddenError("A test key cannot run a live batch; clone it to try it in the sandbox.")
     return batch
 
 

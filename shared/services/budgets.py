@@ -65,6 +65,32 @@ async def of_key(db: engine.Database, tenant_id: str, key_id: str) -> list[budge
         return await budget_rows.of_caller(connection, tenant_id, key_id)
 
 
+async def of_keys(db: engine.Database, tenant_id: str, key_id: str | None = None) -> list[budgets.Budget]:
+    """The budgets of a tenant's keys, or of one of them; not the tenant's own."""
+    async with db.transaction() as connection:
+        return await budget_rows.of_keys(connection, tenant_id, key_id)
+
+
+async def cap_key(
+    db: engine.Database, tenant_id: str, key_id: str, cap: budgets.Cap | None, now: datetime
+) -> budgets.Budget | None:
+    """Make `cap` the key's only budget; None lifts all it has. One of the same period keeps what is spent and held;
+    another period begins with nothing spent. Commits. May be repeated. Raises NotFoundError.
+    """
+    reach = Reach(tenant_id)
+    async with db.together():
+        held = await of_keys(db, tenant_id, key_id)
+        for budget in held:
+            if cap is None or budget.period is not cap.period:
+                await delete(db, reach, budget.id, now)
+        if cap is None:
+            return None
+        same = next((budget for budget in held if budget.period is cap.period), None)
+        if same is None:
+            return await create(db, NewBudget(tenant_id, key_id, cap.period, cap.limit_micros), now)
+        return await change(db, reach, same.id, cap.limit_micros, now)
+
+
 async def change(
     db: engine.Database, reach: "Reach", budget_id: str, limit_micros: int, now: datetime
 ) -> budgets.Budget:

@@ -3,18 +3,21 @@
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import structlog
 
 from shared import ids, logs, settings
 from shared.db import callbacks as rows
 from shared.db import engine
 from shared.domain import states
+from shared.providers import signatures
 
 PATH = "/callbacks/"
 LONGEST_UPSTREAM_ID = 500
@@ -66,6 +69,38 @@ def signer(configured: settings.Settings) -> Signer:
     return Signer(secret, configured.public_url.rstrip("/") if wanted else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What came in: header names in lower case, and the bytes as they were sent."""
+
+    headers: Mapping[str, str]
+    raw: bytes
+
+    def body(self) -> Mapping[str, Any]:
+        """What was sent, if it is a JSON object without NUL characters. Whatever else it is tells us nothing."""
+        try:
+            found = orjson.loads(self.raw)
+        except orjson.JSONDecodeError:
+            return {}
+        return found if isinstance(found, dict) and b"\\u0000" not in self.raw else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What providers sign with, by provider name. `adapter_of` is asked each time: the catalog may be read again."""
+
+    by_provider: Mapping[str, Sequence[str]]
+    adapter_of: Callable[[str], str | None]
+
+    def allow(self, provider: str, call: Call, now: datetime) -> bool:
+        """Whether the call may count. Without a secret for the provider the URL alone must do; with one, a
+        call that is not signed by any of its secrets does not count.
+        """
+        known = self.by_provider.get(provider, ())
+        adapter = self.adapter_of(provider) or provider
+        return not known or any(signatures.is_genuine(adapter, key, call.headers, call.raw, now) for key in known)
+
+
 def _is_this_machine(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
@@ -74,17 +109,21 @@ def _is_this_machine(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-async def called(db: engine.Database, attempt_id: str, body: Mapping[str, Any], now: datetime) -> Effect:
+async def called(db: engine.Database, secrets: Secrets, attempt_id: str, call: Call, now: datetime) -> Effect:
     """A provider called about an attempt. What it says is not believed: its job is polled now. Only of an attempt in
-    doubt the id is noted, so that it can be polled at all; a job that is over stays over. Commits. May be repeated.
+    doubt the id is noted, so that it can be polled at all; a job that is over stays over. A call that should be
+    signed and is not comes to nothing, with a log line. Commits. May be repeated.
     """
     async with db.transaction() as connection:
         attempt = await rows.attempt(connection, attempt_id)
         if attempt is None:
             return Effect.NOTHING
+        if not secrets.allow(attempt.provider, call, now):
+            _log.warning("callback_not_signed", provider=attempt.provider, job_id=attempt.job_id)
+            return Effect.NOTHING
         effect = Effect.NOTHING
         if attempt.status is states.AttemptStatus.IN_DOUBT:
-            upstream_id = _upstream_id(body)
+            upstream_id = _upstream_id(call.body())
             if upstream_id is None or not await rows.discover(connection, attempt.id, upstream_id):
                 return Effect.NOTHING
             effect = Effect.DISCOVERED

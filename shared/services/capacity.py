@@ -1,5 +1,6 @@
 """Room at endpoints: what providers let us do at once, over all workers. Work that finds none waits its turn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared import clock
@@ -7,6 +8,7 @@ from shared.db import capacity as capacity_rows
 from shared.db import engine
 from shared.domain import attempts, capacity
 from shared.queues import capacity as places
+from shared.queues import limits
 
 # Every key may be cold once; more than that, and Redis forgets as fast as it is told.
 SPARE_TRIES = 2
@@ -28,6 +30,7 @@ class Capacity:
     def __init__(self, db: engine.Database, redis_url: str) -> None:
         self._db = db
         self._places = places.Places(redis_url)
+        self._rates = limits.Local()
 
     async def take(self, demand: capacity.Demand) -> Place:
         """Leave to ask now, with the key that has the most room. Raises FullError with the time to wait.
@@ -50,6 +53,36 @@ class Capacity:
                 case places.Away():
                     break
         return Place(None, demand)
+
+    async def take_rows(self, demand: capacity.Demand, held: Mapping[int, int], wanted: int) -> places.Granted:
+        """Up to `wanted` places for a slice of a batch, whose name is `demand.slot`, and which has `held` by key.
+        While Redis is away, the rate holds for each process by itself, and what is in the air is counted by the slice.
+        Commits nothing; never raises but for the database.
+        """
+        for _ in range(len(demand.credentials) + SPARE_TRIES):
+            answer = await self._places.take_rows(demand, held, wanted)
+            match answer:
+                case places.Granted():
+                    return answer
+                case places.Cold():
+                    await self._tell(demand, answer.credential)
+                case places.Away():
+                    break
+        return self._by_itself(demand, wanted)
+
+    def _by_itself(self, demand: capacity.Demand, wanted: int) -> places.Granted:
+        taken, seconds = 0, capacity.LEAST_WAIT_SECONDS
+        while taken < wanted:
+            verdict = self._rates.take(demand.endpoint, demand.per_minute)
+            if not verdict.allowed:
+                seconds = max(verdict.retry_seconds, seconds)
+                break
+            taken += 1
+        return places.Granted((demand.credentials[0],) * taken, seconds)
+
+    async def give_back_rows(self, demand: capacity.Demand) -> None:
+        """The slice is over: its places are free. Never raises. May be repeated."""
+        await self._places.give_back_rows(demand)
 
     async def give_back(self, attempt: attempts.Attempt) -> None:
         """The attempt is over: its place is free. Never raises. May be repeated."""

@@ -59,11 +59,15 @@ async def end(
     ending: jobs.Ending,
     now: datetime,
     given_up: Mapping[str, states.AttemptStatus] = MappingProxyType({}),
+    costs_micros: Mapping[str, int] = MappingProxyType({}),
 ) -> jobs.Job:
     """End the job as failed, cancelled or expired, with the reason and what is known of the bill; `given_up` says
-    what its running attempts have become. Commits. Raises LostClaimError.
+    what its running attempts have become, `costs_micros` what attempts cost that delivered and were not collected.
+    Commits. Raises LostClaimError.
     """
     async with db.transaction() as connection:
+        for attempt_id, micros in costs_micros.items():
+            await attempts.note(connection, attempt_id, cost_micros=0 if job.is_test else micros)
         for attempt_id, status in given_up.items():
             await attempts.change(connection, attempt_id, status, finished_at=now)
         await attempts.drop_bodies(connection, job.id)

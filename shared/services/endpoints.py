@@ -1,6 +1,7 @@
 """Watching endpoints: each process measures them every few seconds and keeps what it found as a frozen snapshot."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from shared.db import engine
 from shared.domain import audit, capacity, endpoints, faults, tenants
 
 REFRESH_SECONDS = 3.0
+CLOSE_SECONDS = 1.0
 # A key that was rejected is tried again after this long, unless it is changed before; an empty purse may be filled.
 HOLD_SECONDS = {endpoints.HoldReason.AUTH: 3600.0, endpoints.HoldReason.OUT_OF_CREDIT: 300.0}
 _REASONS = {
@@ -37,6 +39,7 @@ class Watch:
         self._reload_number: int | None = None
         self._current = endpoints.NOTHING_KNOWN
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     @property
     def current(self) -> endpoints.Snapshot:
@@ -45,14 +48,21 @@ class Watch:
 
     def start(self) -> None:
         """Begin watching; needs a running loop."""
+        self._stopping.clear()
         self._task = asyncio.create_task(self._watch(), name="endpoints")
 
     async def close(self) -> None:
         """Stop watching. May be repeated."""
-        if self._task is not None:
+        if self._task is None:
+            return
+        # Not by cancelling: a driver that is cancelled in a statement may answer with an error of its own, which
+        # `_watch` would take for Postgres being away, and watch on for ever.
+        self._stopping.set()
+        done, _ = await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+        if not done:
             self._task.cancel()
-            await asyncio.wait([self._task], timeout=1)
-            self._task = None
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS / 2)
+        self._task = None
 
     async def refresh(self) -> endpoints.Snapshot:
         """Measure now. Reads only; raises what the database raises."""
@@ -102,12 +112,14 @@ class Watch:
                 _log.warning("breaker", endpoint=name, before=before, now=found.breaker)
 
     async def _watch(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self.refresh()
             except Exception as error:  # noqa: BLE001 - the old snapshot serves until Postgres is back
                 _log.warning("endpoints_not_measured", error=type(error).__name__)
-            await asyncio.sleep(REFRESH_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await self._stopping.wait()
 
 
 async def wish_reload(db: engine.Database, now: datetime) -> None:

@@ -26,13 +26,16 @@ class Gathering(Generic[A, R]):
         self._work = work
         self._apart = apart
         self._waiting: collections.deque[tuple[A, asyncio.Future[R]]] = collections.deque()
+        # Counted by hand: a task that is done stays in the set for a moment, and would be waited for in vain.
+        self._working = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def do(self, item: A) -> R:
         """What the work answers for this item. Raises what the work raises, like everybody of the group."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
-        if len(self._tasks) < AT_ONCE:
+        if self._working < AT_ONCE:
+            self._working += 1
             # Not in the context of the request that happens to be first.
             task = asyncio.create_task(self._do_all(), context=contextvars.Context())
             self._tasks.add(task)
@@ -40,18 +43,24 @@ class Gathering(Generic[A, R]):
         return await done
 
     async def _do_all(self) -> None:
-        while self._waiting:
-            group = self._next()
-            try:
-                answers = await self._work([item for item, _ in group])
-            except Exception as error:  # noqa: BLE001 - theirs to answer
-                for _, done in group:
-                    if not done.done():
-                        done.set_exception(error)
-            else:
-                for (_, done), answer in zip(group, answers, strict=True):
-                    if not done.done():
-                        done.set_result(answer)
+        try:
+            while self._waiting:
+                if group := self._next():
+                    await self._do_group(group)
+        finally:
+            self._working -= 1
+
+    async def _do_group(self, group: Sequence[tuple[A, asyncio.Future[R]]]) -> None:
+        try:
+            answers = await self._work([item for item, _ in group])
+        except Exception as error:  # noqa: BLE001 - theirs to answer
+            for _, done in group:
+                if not done.done():
+                    done.set_exception(error)
+        else:
+            for (_, done), answer in zip(group, answers, strict=True):
+                if not done.done():
+                    done.set_result(answer)
 
     def _next(self) -> list[tuple[A, asyncio.Future[R]]]:
         """The longest waiting, without those whose callers have gone, and without two that must be apart."""

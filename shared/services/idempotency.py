@@ -48,8 +48,19 @@ async def bind(connection: engine.Connection, tenant_id: str, once: Once, now: d
     IdempotencyInFlightError.
     """
     before = await _bind(connection, tenant_id, once, now, None)
-    if before is None:
-        return None
+    return _answer(once, before) if before is not None else None
+
+
+async def known(db: engine.Database, tenant_id: str, once: Once) -> idempotency.Answer | None:
+    """What was answered to this key before, if that is over; takes nothing. May be repeated.
+    Raises IdempotencyMismatchError.
+    """
+    async with db.transaction() as connection:
+        before = await idempotency.find(connection, tenant_id, once.key)
+    return _answer(once, before) if before is not None else None
+
+
+def _answer(once: Once, before: idempotency.Remembered) -> idempotency.Answer:
     if before.fingerprint != once.fingerprint or before.answer is None:
         raise errors.IdempotencyMismatchError(param="Idempotency-Key")
     return before.answer

@@ -1,17 +1,20 @@
 """What is counted when jobs end, and the gauges of the whole installation, read at most every few seconds."""
 
 import asyncio
+import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
 
 from prometheus_client import core
 
-from shared import logs, metrics, tracing
+from shared import clock, logs, metrics, tracing
 from shared.db import engine
 from shared.db import metrics as metric_rows
+from shared.db import upkeep as upkeep_rows
 from shared.domain import attempts, jobs, outputs, states
 from shared.queues import names
+from shared.services import health, upkeep
 
 CACHE_SECONDS = 5.0
 READ_SECONDS = 5.0
@@ -52,11 +55,14 @@ async def snapshot(db: engine.Database) -> metric_rows.Snapshot:
 class Gauges:
     """A Prometheus collector of the last snapshot. When the database is away only that is told: no stale figures."""
 
-    def __init__(self, db: engine.Database) -> None:
+    def __init__(self, db: engine.Database, parts: health.Health) -> None:
         self._db = db
+        self._health = parts
+        self._parts: dict[str, bool] = {}
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
         self._last: metric_rows.Snapshot | None = None
+        self._backlog: upkeep_rows.Backlog | None = None
 
     async def refresh(self) -> None:
         """Read again, unless that was done a few seconds ago. Never raises."""
@@ -64,12 +70,14 @@ class Gauges:
             now = asyncio.get_running_loop().time()
             if now - self._read_at < CACHE_SECONDS:
                 return
-            self._last = await self._read()
+            self._last, report = await asyncio.gather(self._read(), self._health.report())
+            self._parts = report.parts
             self._read_at = asyncio.get_running_loop().time()
 
     async def _read(self) -> metric_rows.Snapshot | None:
         try:
             async with asyncio.timeout(READ_SECONDS):
+                self._backlog = await upkeep.backlog(self._db, clock.now())
                 return await snapshot(self._db)
         except Exception as error:  # noqa: BLE001 - whatever it is, the gauge of the database tells it
             _log.warning("gauges_not_read", error=type(error).__name__)
@@ -84,8 +92,14 @@ class Gauges:
         yield core.InfoMetricFamily("genqueue_build", "The version.", {"version": metadata.version("genqueue")})
         up = 0 if self._last is None else 1
         yield core.GaugeMetricFamily("genqueue_database_up", "Whether the database answered the last look.", value=up)
+        parts = core.GaugeMetricFamily("genqueue_part_up", "Whether the API reaches the part.", labels=("part",))
+        for part, answers in self._parts.items():
+            parts.add_metric((part,), answers)
+        yield parts
         if self._last is not None:
             yield from _families(self._last)
+        if self._last is not None and self._backlog is not None:
+            yield _behind(self._backlog)
 
 
 def _families(seen: metric_rows.Snapshot) -> Iterable[core.Metric]:
@@ -104,6 +118,16 @@ def _families(seen: metric_rows.Snapshot) -> Iterable[core.Metric]:
     yield core.GaugeMetricFamily("genqueue_jobs_held", "Jobs that a worker has in hand.", value=seen.held)
     yield core.GaugeMetricFamily(
         "genqueue_attempts_in_doubt", "Attempts nobody can be sure of, counted up to 1000.", value=seen.in_doubt
+    )
+    yield core.GaugeMetricFamily(
+        "genqueue_deliveries_waiting",
+        "Deliveries that wait to be sent, counted up to 10000.",
+        value=seen.waiting.deliveries,
+    )
+    yield core.GaugeMetricFamily(
+        "genqueue_delivery_lateness_seconds",
+        "How long the oldest due delivery to a healthy receiver waits for a worker.",
+        value=seen.waiting.late.total_seconds(),
     )
 
 
@@ -135,4 +159,13 @@ def _late(seen: metric_rows.Snapshot) -> core.Metric:
     for step in (states.Step.SUBMIT, states.Step.POLL, states.Step.COLLECT):
         late = [item.late.total_seconds() for item in seen.in_state if item.step is step]
         family.add_metric((step,), max(late, default=0.0))
+    return family
+
+
+def _behind(seen: upkeep_rows.Backlog) -> core.Metric:
+    family = core.GaugeMetricFamily(
+        "genqueue_upkeep_backlog", "What upkeep should have done by now, counted up to 10,000.", labels=("work",)
+    )
+    for work, count in dataclasses.asdict(seen).items():
+        family.add_metric((work,), count)
     return family

@@ -1,7 +1,9 @@
 """The offers of a model, with what is known of each lately."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from shared.db import endpoints as endpoint_rows
 from shared.db import engine
 from shared.db import jobs as job_rows
 from shared.domain import endpoints, models, offers
@@ -30,6 +32,12 @@ async def queue_depth(db: engine.Database, tenant_id: str, model_id: str) -> int
     """How many queued jobs of the tenant's ask for this model first; counted up to a thousand."""
     async with db.transaction() as connection:
         return await job_rows.count_queued(connection, tenant_id, model_id)
+
+
+async def pasts(db: engine.Database, now: datetime) -> dict[str, tuple[endpoints.Hour, ...]]:
+    """The last day of endpoints by name, hour by hour; those that nobody asked are left out. Reads only."""
+    async with db.transaction() as connection:
+        return await endpoint_rows.pasts(connection, now)
 
 
 def _view(offer: offers.Offer, usable_providers: frozenset[str], snapshot: endpoints.Snapshot) -> OfferView:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -47,7 +47,8 @@ def cheapest(catalog: models.Catalog, provider: str, model_id: str | None, refer
 
 
 def _trial(model: models.Model, endpoint: models.Endpoint, reference: str) -> Trial:
-    body: dict[str, Any] = {"model": model.id, "prompt": PROMPT}
+    body: dict[str, Any] = {"model": model.id}
+    body |= {"input": [PROMPT]} if model.kind is states.Kind.EMBEDDING else {"prompt": PROMPT}
     if model.durations:
         body["duration"] = min(model.durations)
     if model.kind is states.Kind.TEXT and "max_tokens" in model.parameters:
@@ -175,10 +176,14 @@ async def _fetched(
         body = await _body(adapter, source, downloader)
     except downloads.DownloadError as error:
         return doctor.Finding("fetch", f"the result cannot be fetched: {error}", "Look at allowed networks and URLs.")
-    form = forms.TEXT if kind is states.Kind.TEXT else forms.form_of(body[: forms.HEAD_BYTES])
+    form = _written(kind) if kind in states.WRITTEN else forms.form_of(body[: forms.HEAD_BYTES])
     if form is None or form.kind is not kind:
         return doctor.Finding("fetch", f"{len(body)} bytes that are no {kind}", "The output would be refused.")
     return doctor.Finding("fetch", f"{len(body)} bytes, {form.media_type}")
+
+
+def _written(kind: states.Kind) -> forms.Form:
+    return replace(forms.TEXT, kind=kind)
 
 
 async def _body(adapter: base.Adapter, source: outputs.Source, downloader: downloads.Downloader) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any
 from shared import errors, failpoints
 from shared.db import batch_rows as row_rows
 from shared.db import batches as batch_tables
-from shared.db import engine
+from shared.db import copies, engine
+from shared.db import keys as key_rows
 from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, events, sheets, states
 from shared.services import reservations
@@ -20,27 +21,30 @@ class LostReadingError(Exception):
 
 @dataclass(slots=True)
 class Chunk:
-    """Some rows as `batch_rows.copy_in` takes them, and what they come to."""
+    """Some rows as lines of `copies.line`, and what they come to."""
 
-    records: list[tuple[Any, ...]] = field(default_factory=list)
+    lines: bytes = b""
+    rows: int = 0
     last: int = 0
     invalid: int = 0
     # Most rows have one of a few prices: they are counted by it, and added up at the end.
-    _prices: dict[int, tuple[batch_rows.Price, int]] = field(default_factory=dict)
+    _prices: dict[int, list[batch_rows.Price]] = field(default_factory=dict)
 
     def add(self, price: batch_rows.Price) -> None:
         """Count one more row of this price."""
-        known = self._prices.get(id(price))
-        self._prices[id(price)] = (price, known[1] + 1 if known else 1)
+        if (same := self._prices.get(id(price))) is not None:
+            same.append(price)
+        else:
+            self._prices[id(price)] = [price]
 
     def quote(self) -> dict[str, int]:
         """What the rows come to, by column of `batches`."""
         names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
-        return {name: sum(getattr(price, name) * rows for price, rows in self._prices.values()) for name in names}
+        return {name: sum(getattr(same[0], name) * len(same) for same in self._prices.values()) for name in names}
 
     def dearest_micros(self) -> int:
         """What the dearest row may cost."""
-        return max((price.most_micros for price, _ in self._prices.values()), default=0)
+        return max((same[0].most_micros for same in self._prices.values()), default=0)
 
 
 async def save_layout(
@@ -59,22 +63,21 @@ async def save_layout(
         )
 
 
+async def most_rows(db: engine.Database, batch: batches.Batch, most: int) -> int:
+    """How many rows the batch may have: `most`, or what its key is held to if that is less."""
+    async with db.transaction() as connection:
+        key = await key_rows.get(connection, batch.tenant_id, batch.key_id)
+    of_key = key.limits.max_batch_rows if key else None
+    return most if of_key is None else min(most, of_key)
+
+
 async def store(db: engine.Database, batch: batches.Batch, slice_number: int, chunk: Chunk) -> None:
     """Insert a chunk and move the cursor behind it. Commits. Raises LostReadingError; then nothing is stored."""
     async with db.transaction() as connection:
         await _still_ours(connection, batch, slice_number)
-        await row_rows.copy_in(connection, chunk.records)
-        await batch_tables.move(
-            connection,
-            batch.number,
-            {
-                "queued": len(chunk.records) - chunk.invalid,
-                "invalid": chunk.invalid,
-                **chunk.quote(),
-            },
-        )
-        await batch_tables.note_dearest(connection, batch.number, chunk.dearest_micros())
-        await batch_tables.note(connection, batch.number, cursor=chunk.last)
+        await copies.copy_in(connection, chunk.lines)
+        added = {"queued": chunk.rows - chunk.invalid, "invalid": chunk.invalid, **chunk.quote()}
+        await batch_tables.add_read(connection, batch.number, added, chunk.dearest_micros(), chunk.last)
     failpoints.reach(failpoints.Failpoint.ROWS_STORED)
 
 
@@ -167,14 +170,16 @@ async def start(
     """Begin to run the rows, in the caller's transaction; None when the batch may not be started from where it is.
     Raises BudgetExceededError; then the caller undoes what this has written.
     """
-    deadline_at = now + timedelta(seconds=batch.wishes.completion_window_seconds)
+    begun: dict[str, object] = {
+        "started_at": now,
+        "deadline_at": now + timedelta(seconds=batch.wishes.completion_window_seconds),
+        "error_code": None,
+        "error_message": None,
+        "told_at": now,
+        "told_rows": batch.counts.total - batch.counts.unfinished,
+    }
     running = batches.BatchStatus.IN_PROGRESS
-    started = await batch_tables.change(
-        connection,
-        batch.number,
-        running,
-        **{"started_at": now, "deadline_at": deadline_at, "error_code": None, "error_message": None, **values},
-    )
+    started = await batch_tables.change(connection, batch.number, running, **begun | values)
     if started is not None:
         data = {"rows": batch.counts.queued, "generation": started.generation}
         await batch_tables.add_event(connection, batch, events.EventType.BATCH_STARTED, now, data)
@@ -184,7 +189,5 @@ async def start(
 
 
 async def _still_ours(connection: engine.Connection, batch: batches.Batch, slice_number: int) -> None:
-    held = await slice_rows.is_held(connection, batch.number, slice_number)
-    current = await batch_tables.by_id(connection, batch.id)
-    if not held or current is None or current.status is not batches.BatchStatus.VALIDATING:
+    if not await slice_rows.still_reads(connection, batch.number, slice_number):
         raise LostReadingError(batch.id)

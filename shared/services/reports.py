@@ -80,6 +80,7 @@ async def report(
     """What was found in the batch's file. Raises NotFoundError."""
     async with db.transaction() as connection:
         batch = await batch_services.find(connection, tenant_id, batch_id)
+        batch_services.must_be_kept(batch)
         first = await result_rows.first_rows(connection, batch, SAMPLES)
         faulty = await result_rows.faulty(connection, batch, 0, SHOWN_FAULTS)
         groups = await _groups(connection, batch)
@@ -94,6 +95,7 @@ async def faults(
     """A page of the rows with errors, in the order of the input. Raises NotFoundError."""
     async with db.transaction() as connection:
         batch = await batch_services.find(connection, tenant_id, batch_id)
+        batch_services.must_be_kept(batch)
         found = await result_rows.faulty(connection, batch, after, limit + 1)
         groups = await _groups(connection, batch)
     shown = found[:limit]

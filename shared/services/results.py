@@ -13,6 +13,7 @@ from shared import errors
 from shared.db import engine
 from shared.db import results as result_rows
 from shared.domain import batch_rows, batches, openai_lines, openai_results
+from shared.services import batches as batch_services
 from shared.services import parquet
 
 FIRST_PAGE_ROWS = 500
@@ -79,6 +80,18 @@ def _openai_files(batch: batches.Batch) -> list[Wanted]:
 def name_of(wanted: Wanted) -> str:
     """The name of the file."""
     return f"{'errors' if wanted.errors else 'results'}.{wanted.form}"
+
+
+def kept_file(batch: batches.Batch, wanted: Wanted) -> batches.ResultFile:
+    """What is served once the rows are gone: the file that was written when the batch closed. Raises GoneError for
+    what no file has.
+    """
+    name = name_of(wanted)
+    found = next((file for file in batch.files if file.name == name), None)
+    if found is None or wanted not in files_of(batch):
+        batch_services.must_be_kept(batch)
+        raise errors.GoneError
+    return found
 
 
 async def stream(db: engine.Database, batch: batches.Batch, wanted: Wanted, base_url: str) -> AsyncIterator[bytes]:

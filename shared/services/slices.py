@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 from shared import failpoints
 from shared.db import batch_rows as row_rows
@@ -11,9 +11,11 @@ from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.db import releases as release_rows
 from shared.db import slices as slice_rows
-from shared.domain import batch_rows, batches, faults, models, recipes, slices, states
-from shared.services import releases, reservations
+from shared.domain import batch_rows, batches, events, faults, recipes, slices
+from shared.services import releases, reservations, shares
 
+# When rows that found no room at their endpoint are looked at again.
+WITHOUT_ROOM_SECONDS = 2.0
 _RUNS = frozenset({batches.BatchStatus.IN_PROGRESS, batches.BatchStatus.PAUSED})
 _HAS_ROWS_OUT = _RUNS | frozenset(batches.STOPPING)
 
@@ -120,7 +122,27 @@ async def _tend(connection: engine.Connection, batch: batches.Batch, now: dateti
     is_reset = stopping is not None or batch.reset_cursor is None
     if not still_open and is_reset and batch.status is not batches.BatchStatus.PAUSED:
         await batch_tables.change(connection, batch.number, batches.BatchStatus.FINALIZING)
+    await _tell(connection, batch, now)
     await _settle(connection, batch, written, cost, now)
+
+
+async def _tell(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
+    """Tell how far the batch is, if that is news. `batch` is as it was before its rows were moved."""
+    if batch.told_at is not None and now - batch.told_at < batches.LEAST_TIME:
+        return
+    current = await batch_tables.by_id(connection, batch.id)
+    if current is None or not current.has_news(now):
+        return
+    counts = current.counts
+    ended = counts.total - counts.open
+    data = {
+        "generation": current.generation,
+        "cost_micros": current.cost_micros,
+        "counts": asdict(counts),
+        "percent": ended * 100 // counts.total,
+    }
+    await batch_tables.note(connection, batch.number, told_rows=ended, told_at=now)
+    await batch_tables.add_event(connection, current, events.EventType.BATCH_PROGRESS, now, data)
 
 
 async def _settle(
@@ -161,9 +183,10 @@ async def turn(
             raise LostSliceError(here.batch.id)
         written = await _write_back(connection, batch, here.number, results, supply, now)
         may_ask = batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None
-        room = await _room(connection, batch, supply) if may_ask and here.checker else 0
+        room = await shares.room(connection, batch, supply) if may_ask and here.checker else 0
         asks, ended = await _take(connection, batch, here, supply, room, now) if room > 0 else ([], [])
         await slice_rows.note_held(connection, here.number, held + len(asks))
+        await _tell(connection, batch, now)
         await _settle(connection, batch, [*written, *ended], 0, now)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
     return asks
@@ -193,24 +216,6 @@ async def _write_back(
     return rows
 
 
-async def _room(connection: engine.Connection, batch: batches.Batch, supply: Supply) -> int:
-    """How many more rows may be in the air: the batch's own limit, and the tenant's share of the model's."""
-    own, of_model, tenants = await slice_rows.in_the_air(connection, batch)
-    out = await release_rows.released(connection, batch.number)
-    shared = _limit_of_model(batch, supply.catalog, supply.usable)
-    limit = min(batch.wishes.max_concurrency or shared, max(shared // max(tenants, 1), 1))
-    return min(supply.room, limit - own - out, shared - of_model - out)
-
-
-def _limit_of_model(batch: batches.Batch, catalog: models.Catalog, usable: frozenset[str]) -> int:
-    model = catalog.models.get(batch.recipe.model or "")
-    if model is None:
-        return slices.USUAL_CONCURRENCY
-    limits = [offer.limits.concurrency for offer in model.endpoints if offer.enabled and offer.provider in usable]
-    limit = max(limits, default=1)
-    return limit if model.kind is states.Kind.TEXT else min(limit, slices.RELEASED_AT_ONCE)
-
-
 async def _take(
     connection: engine.Connection, batch: batches.Batch, here: Slice, supply: Supply, room: int, now: datetime
 ) -> tuple[list[slices.Ask], list[batch_rows.Written]]:
@@ -218,6 +223,8 @@ async def _take(
     if not picked:
         return [], []
     plans = [_plan(batch, here, row, supply, now) for row in picked]
+    waiting = [(row, item) for row, item in zip(picked, plans, strict=True) if isinstance(item, slices.NoRoom)]
+    picked = [row for row, item in zip(picked, plans, strict=True) if not isinstance(item, slices.NoRoom)]
     asks = [item for item in plans if isinstance(item, slices.Ask)]
     outcomes = [item for item in plans if isinstance(item, slices.Outcome)]
     handed = [item for item in plans if isinstance(item, slices.HandOver)]
@@ -229,12 +236,37 @@ async def _take(
     deltas = Counter({"in_progress": len(asks) + len(handed)}) + row_rows.statuses(outcomes)
     deltas.subtract(str(row.status) for row in picked)
     await batch_tables.move(connection, batch.number, deltas)
-    cursor = max(batch.cursor, *(row.number for row in picked))
-    await batch_tables.note(connection, batch.number, cursor=cursor)
+    await _pass(connection, batch, picked, waiting, now)
     return asks, written
 
 
-def _plan(batch: batches.Batch, here: Slice, row: batch_rows.Row, supply: Supply, now: datetime) -> slices.Ask | Result:
+async def _pass(
+    connection: engine.Connection,
+    batch: batches.Batch,
+    taken: Sequence[batch_rows.Row],
+    waiting: Sequence[tuple[batch_rows.Row, slices.NoRoom]],
+    now: datetime,
+) -> None:
+    """Go on behind the rows that were taken. A row that certainly has no place is looked at again a little later, so
+    that it holds up no others; where all rows ask for one model, new ones just stay where they are.
+    """
+    later = [
+        row.number
+        for row, found in waiting
+        if found.is_certain and (row.started_at is not None or batch.recipe.model is None)
+    ]
+    if later:
+        await row_rows.put_off(connection, batch, later, now + timedelta(seconds=WITHOUT_ROOM_SECONDS))
+    stay = {row.number for row, _ in waiting}.difference(later)
+    passed = [*later, *(row.number for row in taken)]
+    cursor = max(batch.cursor, min(stay) - 1 if stay else max(passed))
+    if cursor != batch.cursor:
+        await batch_tables.note(connection, batch.number, cursor=cursor)
+
+
+def _plan(
+    batch: batches.Batch, here: Slice, row: batch_rows.Row, supply: Supply, now: datetime
+) -> slices.Ask | slices.NoRoom | Result:
     if here.checker is None:
         raise LostSliceError(batch.id)
     try:

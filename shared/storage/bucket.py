@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +27,9 @@ READ_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the bucket is and who may use it. An empty public endpoint means: the same as ours."""
+    """Where the bucket is and who may use it. An empty public endpoint means: the same as ours. `of_tenants`: the
+    buckets of tenants that have one of their own, at the same place and for the same keys.
+    """
 
     endpoint_url: str
     public_endpoint_url: str
@@ -35,6 +37,7 @@ class Location:
     name: str
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
+    of_tenants: Mapping[str, str] = field(default_factory=dict)
 
 
 def location_of(configured: settings.Settings) -> Location:
@@ -46,6 +49,7 @@ def location_of(configured: settings.Settings) -> Location:
         name=configured.s3_bucket,
         access_key_id=configured.s3_access_key_id.get_secret_value(),
         secret_access_key=configured.s3_secret_access_key.get_secret_value(),
+        of_tenants=configured.s3_tenant_buckets,
     )
 
 
@@ -53,12 +57,17 @@ class Bucket:
     """One process's clients for a location. Thread-safe; make it once, after any fork."""
 
     def __init__(self, location: Location) -> None:
-        self.name = location.name
+        self.names = sorted({location.name, *location.of_tenants.values()})
+        self._location = location
         self.region = location.region
         self.client = _client(location, location.endpoint_url)
         public_url = location.public_endpoint_url or location.endpoint_url
         self.public_client = self.client if public_url == location.endpoint_url else _client(location, public_url)
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
+
+    def of(self, key: str) -> str:
+        """The name of the bucket a key lies in: every key begins with its tenant."""
+        return self._location.of_tenants.get(key.partition("/")[0], self._location.name)
 
     async def run(self, call: Callable[[], T]) -> T:
         """`call()` in a thread of the pool, botocore's errors turned into ours."""

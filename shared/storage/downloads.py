@@ -31,9 +31,9 @@ class Download:
 async def start(place: bucket.Bucket, key: str, byte_range: str | None) -> Download:
     """See `objects.Objects.open`."""
     if byte_range is None:
-        answer = await place.run(lambda: place.client.get_object(Bucket=place.name, Key=key))
+        answer = await place.run(lambda: place.client.get_object(Bucket=place.of(key), Key=key))
     else:
-        answer = await place.run(lambda: place.client.get_object(Bucket=place.name, Key=key, Range=byte_range))
+        answer = await place.run(lambda: place.client.get_object(Bucket=place.of(key), Key=key, Range=byte_range))
     return Download(answer["ResponseMetadata"]["HTTPStatusCode"], _headers(answer), _chunks(place, answer["Body"]))
 
 
@@ -61,7 +61,7 @@ async def to_file(place: bucket.Bucket, key: str, path: Path) -> int:
 
 
 def _copy(place: bucket.Bucket, key: str, path: Path) -> int:
-    answer = place.client.get_object(Bucket=place.name, Key=key)
+    answer = place.client.get_object(Bucket=place.of(key), Key=key)
     size_bytes = 0
     with contextlib.closing(answer["Body"]) as body, path.open("wb") as file:
         while chunk := body.read(CHUNK_BYTES):

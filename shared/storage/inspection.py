@@ -77,4 +77,6 @@ _INSPECTORS: Mapping[states.Kind, Callable[[Path], Inspected]] = {
     states.Kind.VIDEO: _video,
     states.Kind.IMAGE: _image,
     states.Kind.TEXT: _text,
+    # What the text says was looked at before (domain/vectors.py).
+    states.Kind.EMBEDDING: _text,
 }

@@ -1,7 +1,8 @@
 """Objects in the owner's bucket. The only way to the bytes of outputs; everything blocking runs in threads."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+import itertools
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +25,8 @@ class Head:
 
 
 class Objects:
-    """One bucket. Every method raises StorageUnavailableError when the storage is away (try again later),
-    and StorageError when it refuses (the operator must act). All may be repeated.
+    """One bucket, and those of tenants that have their own. Every method raises StorageUnavailableError when the
+    storage is away (try again later), and StorageError when it refuses (the operator must act). All may be repeated.
     """
 
     def __init__(self, location: bucket.Location) -> None:
@@ -69,19 +70,21 @@ class Objects:
 
     async def head(self, key: str) -> Head:
         """What the storage knows of an object. Raises ObjectMissingError."""
-        answer = await self._bucket.run(lambda: self._bucket.client.head_object(Bucket=self._bucket.name, Key=key))
+        answer = await self._bucket.run(lambda: self._bucket.client.head_object(Bucket=self._bucket.of(key), Key=key))
         return Head(key, answer["ContentLength"], answer["ContentType"], answer["ETag"], answer["Metadata"])
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are no error."""
-        wanted = sorted(set(keys))
-        for start in range(0, len(wanted), KEYS_PER_DELETE):
-            await self._delete_some(wanted[start : start + KEYS_PER_DELETE])
+        wanted = sorted(set(keys), key=lambda key: (self._bucket.of(key), key))
+        for name, in_bucket in itertools.groupby(wanted, self._bucket.of):
+            found = list(in_bucket)
+            for start in range(0, len(found), KEYS_PER_DELETE):
+                await self._delete_some(name, found[start : start + KEYS_PER_DELETE])
 
-    async def _delete_some(self, keys: list[str]) -> None:
+    async def _delete_some(self, name: str, keys: Sequence[str]) -> None:
         answer = await self._bucket.run(
             lambda: self._bucket.client.delete_objects(
-                Bucket=self._bucket.name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+                Bucket=name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
             )
         )
         if faults := answer.get("Errors", []):
@@ -94,7 +97,7 @@ class Objects:
         return self._bucket.public_client.generate_presigned_url(
             "get_object",
             Params={
-                "Bucket": self._bucket.name,
+                "Bucket": self._bucket.of(key),
                 "Key": key,
                 "ResponseContentDisposition": dispositions.content_disposition(filename, inline=inline),
                 "ResponseContentType": media_type,
@@ -103,7 +106,7 @@ class Objects:
         )
 
     async def ensure_bucket(self) -> None:
-        """Make the bucket unless it is there. May be raced by other processes."""
+        """Make every bucket unless it is there. May be raced by other processes."""
         await housekeeping.ensure_bucket(self._bucket)
 
     async def drop_stale_uploads(self, before: datetime) -> int:

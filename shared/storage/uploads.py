@@ -98,7 +98,10 @@ class _Multipart:
         ]
         await self._place.run(
             lambda: self._place.client.complete_multipart_upload(
-                Bucket=self._place.name, Key=self._key, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
+                Bucket=self._place.of(self._key),
+                Key=self._key,
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": parts},
             )
         )
 
@@ -109,7 +112,7 @@ class _Multipart:
         try:
             await self._place.run(
                 lambda: self._place.client.abort_multipart_upload(
-                    Bucket=self._place.name, Key=self._key, UploadId=self._upload_id
+                    Bucket=self._place.of(self._key), Key=self._key, UploadId=self._upload_id
                 )
             )
         except troubles.StorageError as error:
@@ -118,7 +121,7 @@ class _Multipart:
     async def _send(self, number: int, body: bytes) -> None:
         answer = await self._place.run(
             lambda: self._place.client.upload_part(
-                Bucket=self._place.name, Key=self._key, UploadId=self._upload_id, PartNumber=number, Body=body
+                Bucket=self._place.of(self._key), Key=self._key, UploadId=self._upload_id, PartNumber=number, Body=body
             )
         )
         self._etags[number] = answer["ETag"]
@@ -133,7 +136,11 @@ async def put(place: bucket.Bucket, target: Target, body: bytes) -> None:
     """One PUT, over whatever was there."""
     await place.run(
         lambda: place.client.put_object(
-            Bucket=place.name, Key=target.key, Body=body, ContentType=target.media_type, Metadata=dict(target.metadata)
+            Bucket=place.of(target.key),
+            Key=target.key,
+            Body=body,
+            ContentType=target.media_type,
+            Metadata=dict(target.metadata),
         )
     )
 
@@ -170,7 +177,7 @@ async def _send_parts(
 async def _start(place: bucket.Bucket, target: Target) -> _Multipart:
     answer = await place.run(
         lambda: place.client.create_multipart_upload(
-            Bucket=place.name, Key=target.key, ContentType=target.media_type, Metadata=dict(target.metadata)
+            Bucket=place.of(target.key), Key=target.key, ContentType=target.media_type, Metadata=dict(target.metadata)
         )
     )
     return _Multipart(place, target.key, answer["UploadId"])

@@ -21,6 +21,13 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 )
 WAIT_MILLISECONDS = 30_000
+# A receiver of the tests' own, on this machine: nothing else that is private is let in.
+LOCAL = {
+    "GENQUEUE_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+    "GENQUEUE_ALLOWED_LOCAL_NETWORKS": '["127.0.0.0/8"]',
+    "GENQUEUE_ALLOW_PLAIN_HTTP": "true",
+    "GENQUEUE_OUTBOUND_PORTS": "[]",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[stack.Stack]:
     folder: Path = tmp_path_factory.mktemp("browser") / "data"
-    async with stack.Stack(data_dir=folder, usual_ports=False, temporary=True) as local:
+    async with stack.Stack(data_dir=folder, usual_ports=False, temporary=True, environ=LOCAL) as local:
         yield local
 
 

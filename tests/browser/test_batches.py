@@ -33,6 +33,8 @@ async def test_a_file_goes_up_and_its_results_come_down(visit: visits.Open, tmp_
     assert await window.faults() == []
     await page.get_by_role("button", name="Start").click()
     await page.locator(".badge.completed").wait_for()
+    await playwright.expect(page.get_by_role("region", name="The first rows")).to_contain_text("Ghent, Belgium")
+    assert await window.faults() == []
     await window.shoot("batch")
     async with page.expect_download() as arriving:
         await page.get_by_role("link", name="csv", exact=True).click()
@@ -60,3 +62,19 @@ async def test_a_file_that_cannot_be_read_is_told_where_it_was_chosen(visit: vis
     await page.get_by_role("button", name="Try it").click()
     await playwright.expect(page.locator("#told")).to_contain_text("nowhere")
     window.complaints.clear()  # the browser itself notes the 400
+
+
+async def test_a_row_with_a_picture_leads_to_its_job(visit: visits.Open, tmp_path: Path) -> None:
+    file = tmp_path / "birds.csv"
+    file.write_text("bird\nheron\n")
+    window = await visit(width=390)
+    await window.sign_in("/batches/new")
+    page = window.page
+    await page.get_by_label(re.compile("^File")).set_input_files(file)
+    await page.get_by_label("Model").fill("sandbox/image")
+    await page.get_by_label("What to make of each row").fill("A {{bird}}")
+    await page.get_by_role("button", name="Try it").click()
+    await page.get_by_role("button", name="Start").click()
+    await page.get_by_role("region", name="The first rows").get_by_role("link", name="open").click()
+    await page.wait_for_url(re.compile(r"/jobs/job_"))
+    await page.locator("figure img").wait_for()

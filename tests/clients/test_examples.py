@@ -21,8 +21,11 @@ PRINTED = {
     2: "1024x1024 png",
     3: "sandbox/text stop",
     4: "True",
-    5: "True",
-    6: "sandbox/text image/png",
+    5: "2 8 4",
+    6: "validating",
+    7: "True",
+    8: "sandbox/text image/png",
+    9: "20.0 validating",
 }
 
 

@@ -121,6 +121,8 @@ def test_the_catalog_is_readable(others: scripted.Report) -> None:
     assert "sandbox/text" in {model["id"] for model in others["models"]["data"]}
     assert "sandbox/video" not in {model["id"] for model in others["models"]["data"]}
     assert "sandbox/video" in {model["id"] for model in others["models_video"]["data"]}
+    [embedding] = [model for model in others["models_embeddings"]["data"] if model["id"] == "sandbox/embedding"]
+    assert embedding["architecture"]["output_modalities"] == ["embeddings"]
     assert others["models_nonsense"]["code"] == 400
     assert others["count"]["data"]["count"] > others["models"]["total_count"]
     assert others["model"]["data"]["id"] == others["endpoints"]["data"]["id"] == "sandbox/text"

@@ -10,6 +10,7 @@ from tests.contract.servers import upstream
 SEED = 1234567
 MAX_TOKENS = 321
 TEMPERATURE = 0.375
+DIMENSIONS = 4321
 CALLBACK = "https://callbacks.example/one-time-token"
 SCHEMA = {"name": "answer", "schema": {"type": "object", "properties": {"mark": {"const": "schema-mark"}}}}
 
@@ -19,7 +20,7 @@ _numbers = itertools.count(1)
 def make(
     dialect: upstream.Dialect, offer: upstream.Offer, fields: frozenset[str], course: upstream.Course, model: str | None
 ) -> base.Ask:
-    pixels = None if offer.kind is states.Kind.TEXT else sizes.parse(offer.size)
+    pixels = None if offer.kind in states.WRITTEN else sizes.parse(offer.size)
     return base.Ask(
         kind=offer.kind,
         upstream_model=model or offer.models.get(course, offer.model),
@@ -46,11 +47,12 @@ def request(dialect: upstream.Dialect, offer: upstream.Offer, fields: frozenset[
         "max_tokens": MAX_TOKENS,
         "temperature": TEMPERATURE,
         "response_format": {"type": "json_schema", "json_schema": SCHEMA},
+        "dimensions": DIMENSIONS,
     }
     given = {name: value for name, value in values.items() if name in fields - offer.leaves_out}
-    return requests.BY_KIND[offer.kind].model_validate(
-        {"model": "a/model", "prompt": "A red balloon over a quiet bay.", **given}
-    )
+    prompt = "A red balloon over a quiet bay."
+    said = {"input": [prompt, prompt]} if offer.kind is states.Kind.EMBEDDING else {"prompt": prompt}
+    return requests.BY_KIND[offer.kind].model_validate({"model": "a/model", **said, **given})
 
 
 def traces(dialect: upstream.Dialect, fields: frozenset[str]) -> list[bytes]:
@@ -63,6 +65,7 @@ def traces(dialect: upstream.Dialect, fields: frozenset[str]) -> list[bytes]:
         "max_tokens": str(MAX_TOKENS).encode(),
         "temperature": str(TEMPERATURE).encode(),
         "response_format": b"schema-mark",
+        "dimensions": str(DIMENSIONS).encode(),
     }
     return [marks[name] for name in sorted(fields) if name in marks]
 

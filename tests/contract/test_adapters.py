@@ -44,7 +44,7 @@ def waits(_dialect: upstream.Dialect, offer: upstream.Offer) -> bool:
 
 
 def comes_by_url(dialect: upstream.Dialect, offer: upstream.Offer) -> bool:
-    return offer.waits and offer.kind is not states.Kind.TEXT and dialect.gone_status != 200
+    return offer.waits and offer.kind not in states.WRITTEN and dialect.gone_status != 200
 
 
 def throttles(dialect: upstream.Dialect, offer: upstream.Offer) -> bool:

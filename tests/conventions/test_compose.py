@@ -86,7 +86,7 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
         for name, value in environment(service).items()
         if any(word in name for word in SECRETS)
     }
-    assert {"POSTGRES_PASSWORD", "GENQUEUE_ADMIN_KEY", "AWS_SECRET_ACCESS_KEY"} <= set(secrets)
+    assert {"POSTGRES_PASSWORD", "GENQUEUE_ADMIN_KEY", "GENQUEUE_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"} <= set(secrets)
     assert [name for name, value in secrets.items() if not has_no_default(value)] == []
     assert not has_no_default("${PASSWORD:-genqueue}")
     assert not has_no_default("genqueue")

@@ -15,7 +15,7 @@ README = tree.ROOT / "README.md"
 PAGES = (README, tree.ROOT / "CHANGELOG.md", *sorted((tree.ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^```(console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
-SHELL_WORDS = frozenset({"export", "cd", "git"})
+SHELL_WORDS = frozenset({"export", "cd", "git", "cat", "echo", "printf", "python3", "source"})
 
 
 def commands(text: str) -> Iterator[str]:
@@ -39,14 +39,16 @@ def subcommands() -> set[str]:
 def is_route(command: str) -> bool:
     """Whether the curl command names a path and a method that the API has."""
     paths = json.loads((tree.ROOT / "docs/openapi.json").read_text())["paths"]
-    asked = re.search(r"\$URL(/[^\s\"?]*)", command)
-    method = "post" if re.search(r"\s-d\b|-X POST", command) else "delete" if "-X DELETE" in command else "get"
+    asked = re.search(r"\$(?:GENQUEUE_)?URL(/[^\s\"?]*)", command)
+    method = "post" if re.search(r"\s-[dF]\b|-X POST", command) else "delete" if "-X DELETE" in command else "get"
     patterns = (re.sub(r"\{[^}]+\}", "[^/]+", path) for path, methods in paths.items() if method in methods)
     return asked is not None and any(re.fullmatch(pattern, asked[1]) for pattern in patterns)
 
 
 def exists(command: str) -> bool:
-    program, *arguments = command.split()
+    if inner := re.fullmatch(r"[A-Z]+=\$\((.*)\)", command):
+        return exists(inner[1])
+    program, *arguments = re.sub(r"^(?:until |[A-Z_]+=(?:\$\(.*?\)|\S+) )+", "", command).split()
     if program == "make":
         return all(word in make_targets() for word in arguments if "=" not in word)
     if program == "genqueue":

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from shared.domain import states
+from shared.domain import batches, states
 from tests.conventions import tree
 
 PAGE = tree.ROOT / "docs/states.md"
@@ -40,8 +40,12 @@ def test_every_arrow_of_an_attempt_is_drawn_once() -> None:
     assert drawn("Attempts") & drawn(UNMADE) == set()
 
 
+def test_every_arrow_of_a_batch_is_drawn() -> None:
+    assert drawn("Batches") == {(before, after) for before, ends in batches.BATCH_ARROWS.items() for after in ends}
+
+
 def test_every_arrow_names_functions_that_exist() -> None:
-    made = ROW.findall(section("Jobs") + section("Attempts"))
+    made = ROW.findall(section("Jobs") + section("Attempts") + section("Batches"))
     assert all(re.search(r"`\w+\.\w+`", cell) for _, _, cell in made)
     assert {cell for _, _, cell in ROW.findall(section(UNMADE))} <= {"nobody yet"}
     assert [name for name in functions_named() if not has_function(name)] == []

@@ -72,7 +72,9 @@ def test_every_variable_is_a_setting_and_no_secret_is_in_a_manifest(rendered: li
     known = {f"GENQUEUE_{name.upper()}": field for name, field in settings.Settings.model_fields.items()}
     for container in containers(rendered).values():
         for variable in container["env"]:
-            assert "Secret" not in str(known[variable["name"]].annotation)
+            secret = "Secret" in str(known[variable["name"]].annotation)
+            assert secret is ("valueFrom" in variable)
+        assert "GENQUEUE_SECRET_KEY" in {variable["name"] for variable in container["env"]}
         assert container["envFrom"] == [{"secretRef": {"name": "genqueue"}}]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ LABELS = re.compile(r"(?:by|without) ?\(([^)]*)\)")
 MATCHERS = re.compile(r"(genqueue_\w+)\{([^}]*)\}")
 
 
+NOTHING = metric_rows.Waiting(0, timedelta(0))
+
+
 class NoDatabase:
     """The gauges are asked for their names only."""
 
@@ -26,8 +30,9 @@ class NoDatabase:
 @pytest.fixture(scope="module")
 def exposed() -> dict[str, set[str]]:
     """Every series there is, with its labels."""
-    gauges = services.Gauges(NoDatabase())  # type: ignore[arg-type] # see above
-    gauges._last = metric_rows.Snapshot((), {}, {}, 0, 0)  # noqa: SLF001 - a snapshot without reading one
+    gauges = services.Gauges(NoDatabase(), NoDatabase())  # type: ignore[arg-type] # see above
+    gauges._parts = {"storage": True}  # noqa: SLF001 - as if somebody had looked
+    gauges._last = metric_rows.Snapshot((), {}, {}, 0, 0, NOTHING)  # noqa: SLF001 - a snapshot without reading one
     families: list[core.Metric] = list(gauges.collect())
     found = {sample.name: set(sample.labels) for family in families for sample in family.samples}
     for collector in vars(metrics).values():

@@ -15,7 +15,12 @@ FINISH_SECONDS = 110
 @pytest.fixture(scope="session")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[stack.Stack]:
     folder: Path = tmp_path_factory.mktemp("e2e") / "data"
-    settings: Mapping[str, str] = {"GENQUEUE_LEASE_SECONDS": "4", "GENQUEUE_MAX_OUTPUT_BYTES": str(32 * 1024 * 1024)}
+    settings: Mapping[str, str] = {
+        "GENQUEUE_LEASE_SECONDS": "4",
+        "GENQUEUE_MAX_OUTPUT_BYTES": str(32 * 1024 * 1024),
+        # Schemathesis sends bad keys by the hundred, and wants to see each refused as such.
+        "GENQUEUE_BAD_KEYS_PER_MINUTE": "0",
+    }
     async with stack.Stack(data_dir=folder, workers=2, usual_ports=False, temporary=True, environ=settings) as local:
         yield local
 

@@ -8,7 +8,9 @@ import asyncio
 import csv
 import functools
 import io
+import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -18,7 +20,9 @@ import pytest
 
 from cli import client
 from cli.stack import stack
+from tests.conventions import tree
 
+HOWTO = tree.ROOT / "docs/howto/run-a-csv.md"
 ROWS = int(os.environ.get("GENQUEUE_BATCH_ROWS", "3000"))
 FAULTY_EVERY = 100
 DEADLINE_SECONDS = 240 + ROWS / 50
@@ -119,7 +123,7 @@ def done(batch: client.Json) -> int:
 
 async def genqueue(local: stack.Stack, *arguments: str, answer: str = "") -> tuple[int, str]:
     """Run the command line against this stack."""
-    known = {"GENQUEUE_PUBLIC_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key}
+    known = {"GENQUEUE_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key}
     program = Path(sys.executable).with_name("genqueue")
     process = await asyncio.create_subprocess_exec(
         program,
@@ -144,7 +148,7 @@ async def test_the_command_line_tries_asks_runs_and_saves(local: stack.Stack, tm
     assert "Nothing was run." in said
     assert not (tmp_path / "prompts.results.csv").exists()
     code, said = await genqueue(local, *asked, answer="y\n")
-    assert code == 2, said
+    assert code == 3, said
     assert "2 completed, 1 invalid" in said
     rows = list(csv.DictReader(io.StringIO((tmp_path / "prompts.results.csv").read_text())))
     assert [(row["name"], row["status"]) for row in rows] == [
@@ -161,3 +165,33 @@ async def test_the_command_line_says_why_a_file_is_refused(local: stack.Stack, t
         local, "batch", "run", str(file), "--template", "{{nme}}", "--model", "sandbox/text", "--yes"
     )
     assert (code, "The template names 'nme'" in said) == (1, True), said
+
+
+async def test_the_commands_of_the_howto_work_as_they_stand(local: stack.Stack, tmp_path: Path) -> None:
+    page = HOWTO.read_text()
+    [rows] = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "products.csv").write_text(rows)
+    [command] = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
+    [program] = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    known = {"GENQUEUE_URL": local.base_url, "GENQUEUE_API_KEY": local.admin_key, "COLUMNS": "200"}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shell = await asyncio.create_subprocess_exec(
+        *("bash", "-e", "-c", f"yes | {command} || test $? = 3\n{program}"),
+        cwd=tmp_path,
+        env=os.environ | known | {"PATH": programs},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(shell.communicate(), DEADLINE_SECONDS)
+    assert shell.returncode == 0, said.decode()
+    assert "3 rows, 1 faulty" in said.decode()
+    saved = list(csv.DictReader((tmp_path / "products.results.csv").read_text().splitlines()))
+    assert [(row["sku"], row["status"]) for row in saved] == [
+        ("A-1", "completed"),
+        ("A-2", "completed"),
+        ("A-3", "invalid"),
+    ]
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["status"] for line in lines] == ["completed", "completed", "invalid"]
+    assert json.loads((tmp_path / "report.json").read_text())["samples"][0]["prompt"] == "About Kettle"
+    assert (tmp_path / "to-mend.csv").read_text().splitlines()[1].startswith("A-3,Table,French")

@@ -1,7 +1,9 @@
 """The three real servers, once a session, with a migrated database that is empty at the start of each test."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -37,10 +39,34 @@ async def migrated(configured: settings.Settings) -> AsyncIterator[engine.Databa
     await made.close()
 
 
+OTHERS = (
+    "SELECT application_name, state, left(query, 200) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+    "AND datname = current_database() AND application_name LIKE 'genqueue-%' "
+    "AND (application_name <> 'genqueue-tests' OR state <> 'idle')"
+)
+LEAVING_SECONDS = 10
+
+
+async def alone(db: engine.Database) -> None:
+    """Wait until whatever the test before has opened is gone: it and the next TRUNCATE would lock each other out."""
+    found: list[sa.Row[Any]] = []
+    try:
+        async with asyncio.timeout(LEAVING_SECONDS):
+            while True:
+                async with db.transaction() as connection:
+                    found = list(await connection.execute(sa.text(OTHERS)))
+                if not found:
+                    return
+                await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=0.02)
+    except TimeoutError:
+        raise AssertionError(f"the test before has left this running: {found}") from None
+
+
 @pytest.fixture
 async def database(migrated: engine.Database) -> engine.Database:
     """A connection pool to the migrated database, every table of ours empty but `tenants`."""
     names = ", ".join(table.name for table in metadata.metadata.sorted_tables if table.name != "tenants")
+    await alone(migrated)
     async with migrated.transaction() as connection:
         await connection.execute(sa.text(f"TRUNCATE {names}"))
     return migrated

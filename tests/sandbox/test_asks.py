@@ -55,7 +55,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("kind", list(variants.Kind))
+@pytest.mark.parametrize("kind", sorted(variants.ALL))
 @pytest.mark.parametrize(("suffix", "status", "code"), REFUSALS)
 async def test_refusals_are_not_accepted_and_cost_nothing(
     sandbox: client.Sandbox, kind: str, suffix: str, status: int, code: str
@@ -97,7 +97,7 @@ async def test_prices(sandbox: client.Sandbox, model: str, inputs: dict[str, Any
     assert [line["charged_micros"] for line in await sandbox.record(view["reference"])] == [micros]
 
 
-@pytest.mark.parametrize("kind", list(variants.Kind))
+@pytest.mark.parametrize("kind", sorted(variants.ALL))
 @pytest.mark.parametrize(("suffix", "charged"), [("fail", False), ("fail-charged", True)])
 async def test_a_failure_costs_what_its_variant_says(
     sandbox: client.Sandbox, kind: str, suffix: str, charged: bool

@@ -20,6 +20,8 @@ from cli.stack import accounts, installs, stack
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to drop it or to add a user")
 REPOSITORY = Path(__file__).parents[2]
+# setpriv may still start what the user cannot: only the second start tells.
+RUNS_ITSELF = "import subprocess, sys; from cli import up; subprocess.run([sys.executable, '-c', ''], check=True)"
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def become(user: pwd.struct_passwd) -> tuple[str, ...]:
     ids = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
     reader = (*ids, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     for prefix in (ids, reader):
-        asked = [*prefix, sys.executable, "-c", "from cli import up"]
+        asked = [*prefix, sys.executable, "-c", RUNS_ITSELF]
         tried = subprocess.run(asked, check=False, cwd=REPOSITORY, capture_output=True)
         if tried.returncode == 0:
             return (*prefix, sys.executable)

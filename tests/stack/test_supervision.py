@@ -189,15 +189,19 @@ async def test_external_names_what_is_missing(tmp_path: Path) -> None:
 
 
 async def test_a_preset_admin_key_is_kept(servers: stack.Stack, tmp_path: Path) -> None:
-    given = {name: value for name, value in servers.env.items() if name != "GENQUEUE_ADMIN_KEY"}
+    made = {"GENQUEUE_ADMIN_KEY", "GENQUEUE_SECRET_KEY"}
+    given = {name: value for name, value in servers.env.items() if name not in made}
     preset = given | {"GENQUEUE_ADMIN_KEY": "preset-key-of-mine"}
     async with servers_in(tmp_path / "data", external=True, environ=preset) as running:
         assert running.admin_key == "preset-key-of-mine"
         assert not running.folder.admin_key_file.exists()
     async with servers_in(tmp_path / "data", external=True, environ=given) as running:
         generated = running.admin_key
+        seal = running.env["GENQUEUE_SECRET_KEY"]
     async with servers_in(tmp_path / "data", external=True, environ=given) as running:
         assert running.admin_key == generated
+        # What was sealed before the restart can still be opened.
+        assert running.env["GENQUEUE_SECRET_KEY"] == seal != ""
 
 
 def test_deleting_leaves_nothing_in_the_system_folder(tmp_path: Path) -> None:

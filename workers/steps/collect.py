@@ -8,16 +8,18 @@ from pathlib import Path
 import structlog
 
 from shared import clock, failpoints, logs
-from shared.domain import attempts, backoff, faults, outputs, pricing, states
+from shared.domain import attempts, backoff, faults, outputs, states
 from shared.outbound import downloads
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, completion
 from shared.storage import troubles, unusable
 from workers import context
-from workers.steps import deposit
+from workers.steps import costs, deposit
 
 FETCH_TRIES = 5
+# The result is paid for, so its server may be away for this long. A file that is broken is not waited for.
+AWAY_PATIENCE = timedelta(seconds=600)
 LONGEST_PAUSE_SECONDS = 30.0
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -44,7 +46,7 @@ async def collect(at: context.Context, claim: claims.Claim) -> None:
     except troubles.StorageUnavailableError:
         await _wait_for_storage(at, claim, attempt)
     else:
-        cost = _cost_micros(at, claim, attempt)
+        cost = costs.actual_micros(at, claim, attempt)
         failpoints.reach(failpoints.Failpoint.UPLOADED)
         await completion.complete(at.db, claim.job, attempt, stored, cost, clock.now())
         failpoints.reach(failpoints.Failpoint.COMPLETED)
@@ -95,7 +97,8 @@ async def _doubt_once(at: context.Context, claim: claims.Claim, attempt: attempt
 async def _fetch_again(
     at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, error: downloads.DownloadError
 ) -> None:
-    if attempt.collect_count + 1 >= FETCH_TRIES:
+    waiting = isinstance(error, downloads.ServerAwayError) and _waited(attempt) < AWAY_PATIENCE
+    if attempt.collect_count + 1 >= FETCH_TRIES and not waiting:
         await _discard(at, claim, attempt, f"The result could not be fetched: {error}.")
     else:
         await _come_back(at, claim, attempt)
@@ -111,24 +114,24 @@ async def _wait_for_storage(at: context.Context, claim: claims.Claim, attempt: a
     """Our own storage is away: no try is counted, or its outage would use up those for the provider. The longer the
     result has been waiting, the longer the pause.
     """
-    waited = (clock.now() - (attempt.finished_at or attempt.created_at)).total_seconds()
+    waited = _waited(attempt).total_seconds()
     pause = backoff.jittered(min(max(waited / 4, 1.0), LONGEST_PAUSE_SECONDS), seed=f"{attempt.id}-{waited}")
     await claims.release(at.db, claim.job, states.Step.COLLECT, clock.now() + timedelta(seconds=pause))
+
+
+def _waited(attempt: attempts.Attempt) -> timedelta:
+    return clock.now() - (attempt.finished_at or attempt.created_at)
 
 
 async def _discard(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, reason: str) -> None:
     fault = faults.Fault(faults.FaultKind.OUTPUT_UNUSABLE, reason)
     _log.warning("output_unusable", attempt=attempt.number, endpoint=attempt.endpoint, reason=reason)
     await attempt_services.ended_badly(
-        at.db, claim.job, attempt, states.AttemptStatus.FAILED, fault, clock.now(), _cost_micros(at, claim, attempt)
+        at.db,
+        claim.job,
+        attempt,
+        states.AttemptStatus.FAILED,
+        fault,
+        clock.now(),
+        costs.actual_micros(at, claim, attempt),
     )
-
-
-def _cost_micros(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> int:
-    model = at.shelf.current.models.get(attempt.model)
-    offers = [offer for offer in model.endpoints if offer.provider == attempt.provider] if model else []
-    if model is None or not offers:
-        return claim.job.estimate_micros
-    snapshot = claim.prices.get(attempt.endpoint)
-    offer = offers[0] if snapshot is None else pricing.at_prices(offers[0], snapshot)
-    return pricing.actual(model, offer, claim.request, attempt.usage)

@@ -99,7 +99,7 @@ async def _tee(chunks: AsyncIterator[bytes], file: Path) -> AsyncIterator[bytes]
 
 def _form(place: Place, head: bytes) -> forms.Form:
     kind = place.claim.job.kind
-    if kind is states.Kind.TEXT:
+    if kind in states.WRITTEN:
         return forms.JSON if answers.is_json(place.claim.request) else forms.TEXT
     form = forms.form_of(head)
     if form is None or form.kind is not kind:

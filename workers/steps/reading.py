@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from itertools import dropwhile, islice
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from shared import clock, logs
-from shared.db import batch_rows as row_rows
+from shared.db import copies
 from shared.domain import batch_rows, batches, recipes, sheets
 from shared.outbound import downloads
 from shared.services import readings
@@ -20,7 +19,7 @@ from shared.sheets import files
 from shared.storage import troubles
 from workers import context
 
-CHUNK_ROWS = 10_000
+CHUNK_ROWS = 25_000
 CHUNK_CHARACTERS = 8_000_000
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -46,7 +45,8 @@ async def _read(at: context.Context, here: slice_services.Slice, path: Path) -> 
     usable = batches.reach(at.shelf.current, at.usable_providers(), is_test=batch.is_test)
     checker = batch_rows.Checker(batch.recipe, layout, at.shelf.current, usable)
     await readings.save_layout(at.db, batch, here.number, layout, checker.notes, size_bytes)
-    reader = Reader(batch, checker, files.records(path, layout), at.settings.max_batch_rows)
+    most_rows = await readings.most_rows(at.db, batch, at.settings.max_batch_rows)
+    reader = Reader(batch, checker, files.records(path, layout), most_rows)
     async with aclosing(reader.chunks()) as chunks:
         async for chunk in chunks:
             await readings.store(at.db, batch, here.number, chunk)
@@ -88,7 +88,7 @@ class Reader:
         """Every chunk. Raises SheetError for a file that ends badly or has too many rows."""
         coming = asyncio.create_task(asyncio.to_thread(self.next_chunk))
         try:
-            while (chunk := await coming).records:
+            while (chunk := await coming).rows:
                 coming = asyncio.create_task(asyncio.to_thread(self.next_chunk))
                 yield chunk
         finally:
@@ -98,19 +98,22 @@ class Reader:
     def next_chunk(self) -> readings.Chunk:
         """The next rows, checked and priced; empty at the end. Blocking."""
         chunk, characters = readings.Chunk(), 0
+        lines: list[str] = []
         for record in islice(self._records, CHUNK_ROWS):
-            chunk.records.append(self._checked(chunk, record))
+            line = self._checked(chunk, record)
+            lines.append(line)
             chunk.last = record.number
-            characters += sum(map(len, record.cells))
+            characters += len(line)
             if characters > CHUNK_CHARACTERS:
                 break
+        chunk.lines, chunk.rows = "".join(lines).encode(), len(lines)
         if chunk.last > self._most_rows:
-            message = f"The file has more than {self._most_rows} rows; split it."
+            message = f"The file has more than the {self._most_rows} rows this key may send; split it."
             raise sheets.SheetError("too_many_rows", message)
         self.rows = chunk.last or self.rows
         return chunk
 
-    def _checked(self, chunk: readings.Chunk, record: sheets.Record) -> tuple[Any, ...]:
+    def _checked(self, chunk: readings.Chunk, record: sheets.Record) -> str:
         fault = record.fault
         if fault is None:
             try:
@@ -118,4 +121,4 @@ class Reader:
             except recipes.RowFaultError as error:
                 fault = error.fault
         chunk.invalid += fault is not None
-        return row_rows.record(self._number, record, self._checker.custom_id(record.cells), fault)
+        return copies.line(self._number, record, self._checker.custom_id(record.cells), fault)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from shared import clock, logs
-from shared.domain import attempts, backoff, faults, models, states
+from shared.domain import attempts, backoff, doubts, faults, models, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims
@@ -16,7 +16,9 @@ from workers import context
 from workers.steps import submit
 
 OPEN = frozenset({states.AttemptStatus.INTENDED, states.AttemptStatus.SENT})
-ASKS_PER_KEY = 5
+# How long a provider that is away is waited for, to learn what became of an ask it may have accepted. Longer, and a
+# job whose caller allows another ask would stand still for nothing.
+PATIENCE = timedelta(seconds=120)
 # An ask that is still on its way is not found yet; only after this long does "not found" mean "not accepted".
 LOOKUP_GRACE_SECONDS = 5.0
 
@@ -43,10 +45,31 @@ async def settle(at: context.Context, claim: claims.Claim, attempt: attempts.Att
 async def after_silence(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, message: str) -> None:
     """What to do right after an answer was lost. K and L come back to `settle` after a pause."""
     doubt = at.adapter(attempt.provider, attempt.credential).doubt
-    if doubt is models.Doubt.NEITHER or attempt.ask_count >= ASKS_PER_KEY:
+    if doubt is models.Doubt.NEITHER or attempt.ask_count >= doubts.ASKS_PER_KEY:
         await _doubt(at, claim, attempt, message)
-        return
-    pause = backoff.retry_seconds(attempt.ask_count, seed=f"{attempt.reference}-{attempt.ask_count}")
+    else:
+        await _come_back(at, claim, attempt)
+
+
+async def after_refused_repeat(
+    at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, fault: faults.Fault
+) -> None:
+    """What to do when an ask under the same key is refused, or does not arrive, after an earlier answer was lost. No
+    refusal proves that the earlier ask was not accepted: some providers answer a key in use as invalid input
+    (409, 422). One that is away or busy is waited for, however often it says so.
+    """
+    waiting = clock.now() < (attempt.sent_at or attempt.created_at) + PATIENCE
+    if waiting and faults.CONSEQUENCES[fault.kind].retryable:
+        await _come_back(at, claim, attempt, fault.retry_after_seconds or 0.0)
+    else:
+        await after_silence(at, claim, attempt, f"An answer was lost, and then: {fault.message}")
+
+
+async def _come_back(
+    at: context.Context, claim: claims.Claim, attempt: attempts.Attempt, at_least_seconds: float = 0.0
+) -> None:
+    usual = backoff.retry_seconds(attempt.ask_count, seed=f"{attempt.reference}-{attempt.ask_count}")
+    pause = max(usual, at_least_seconds)
     await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now() + timedelta(seconds=pause))
 
 

@@ -1,6 +1,7 @@
 """A turn of one batch: read its file, ask for its rows, or close it. Doubled and lost doorbells do no harm."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +16,7 @@ from shared.services import readings
 from shared.services import slices as slice_services
 from shared.storage import troubles
 from workers import context
-from workers.steps import closing, reading, submit, turns
+from workers.steps import closing, places, reading, submit, turns
 
 # After so long another batch may have this slot.
 TURN_SECONDS = 3.0
@@ -45,6 +46,7 @@ async def run(at: context.Context, batch_id: str) -> None:
                 _log.warning("slice_lost", error=type(error).__name__)
             finally:
                 await slice_services.end(at.db, here.number, here.batch, next_at)
+        at.news.tell(batch_id, here.batch.tenant_id)
     at.hints.give()
 
 
@@ -96,7 +98,8 @@ class Stream:
     def __init__(self, at: context.Context, here: slice_services.Slice) -> None:
         self._at = at
         self._here = here
-        self._air: dict[asyncio.Task[slice_services.Result], int] = {}
+        self._air: dict[asyncio.Task[slice_services.Result], slices.Ask] = {}
+        self._places = places.SlicePlaces(at.capacity, here.number)
         self._width = at.settings.slice_rows
         self._moved = 0
         self._adapters: dict[tuple[str, int], base.Adapter] = {}
@@ -108,17 +111,26 @@ class Stream:
         try:
             while True:
                 over = asyncio.get_running_loop().time() >= until or self._at.stopping.is_set()
-                room = 0 if over else max(self._width - len(self._air), 0)
-                await self._turn(results, room)
+                await self._places.fill(0 if over else self._room())
+                await self._turn(results, 0 if over else self._room())
+                # The first rows, and those of other models: only now it is known where there must be room.
+                while not over and self._places.known.lacking and await self._places.fill(self._room()):
+                    await self._turn([], self._room())
                 if not self._air:
                     return self._moved
                 results = await self._answers()
         finally:
             for task in self._air:
                 task.cancel()
+            # Nothing of this turn goes on behind its back.
+            await asyncio.gather(*self._air, return_exceptions=True)
+            await self._places.close()
+
+    def _room(self) -> int:
+        return max(self._width - len(self._air), 0)
 
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
-        supply, held = _supply(self._at, room), len(self._air)
+        supply, held = replace(_supply(self._at, room), leave=self._places.known), len(self._air)
         now = clock.now()
         taken: list[slices.Ask] = []
         # Answers are paid for: while Postgres is away they are kept, and written down when it is back.
@@ -133,15 +145,18 @@ class Stream:
         self._moved += len(results)
         for ask in taken:
             task = asyncio.create_task(self._ask(ask, ask.attempt(self._here.batch, now)))
-            self._air[task] = ask.order.row.number
+            self._air[task] = ask
+            self._places.asked(ask)
 
     async def _answers(self) -> list[slice_services.Result]:
-        await asyncio.wait(self._air, return_when=asyncio.FIRST_COMPLETED)
+        renew = places.RENEW_SECONDS
+        while not (await asyncio.wait(self._air, timeout=renew, return_when=asyncio.FIRST_COMPLETED))[0]:
+            await self._places.renew()
         done, _ = await asyncio.wait(self._air, timeout=LINGER_SECONDS)
         failpoints.reach(failpoints.Failpoint.ANSWER_READ)
         results = []
         for task in done:
-            del self._air[task]
+            self._places.answered(self._air.pop(task))
             results.append(task.result())
         if any(_is_throttled(result) for result in results):
             self._width = max(self._width // 2, 1)
@@ -214,6 +229,8 @@ def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
         reference=attempt.reference,
         pixels=asks.pixels(ask.model, request),
         seconds=asks.seconds(ask.model, request),
+        route=ask.endpoint.route,
+        options=ask.endpoint.options,
     )
 
 

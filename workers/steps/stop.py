@@ -7,6 +7,7 @@ from shared.domain import attempts, jobs, states
 from shared.providers import base
 from shared.services import claims, completion
 from workers import context
+from workers.steps import costs
 
 # A job that is collecting is paid for: it gets this much longer than its deadline.
 COLLECT_GRACE_SECONDS = 3600
@@ -41,9 +42,15 @@ async def stop(at: context.Context, claim: claims.Claim) -> None:
     given_up = {attempt.id: _STATUS[answer] for attempt, answer in asked.items()}
     bills = [*(_BILLED[answer] for answer in asked.values()), *(attempt.billed for attempt in claim.history)]
     ending = _ending(claim.job, attempts.worst(bills))
-    await completion.end(at.db, claim.job, ending, clock.now(), given_up)
+    await completion.end(at.db, claim.job, ending, clock.now(), given_up, _bills(at, claim))
     for attempt in asked:
         await at.capacity.give_back(attempt)
+
+
+def _bills(at: context.Context, claim: claims.Claim) -> dict[str, int]:
+    """What results cost that were delivered and not collected yet: they are paid for all the same."""
+    delivered = (attempt for attempt in claim.history if attempt.status is states.AttemptStatus.SUCCEEDED)
+    return {attempt.id: costs.actual_micros(at, claim, attempt) for attempt in delivered}
 
 
 async def give_up(at: context.Context, attempt: attempts.Attempt) -> states.AttemptStatus:

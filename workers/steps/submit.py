@@ -19,7 +19,6 @@ SEND_SECONDS = 2.0
 # A new model may be asked for before every worker has read the catalog that has it.
 RELOAD_SECONDS = 1.0
 RELOAD_PATIENCE_SECONDS = 30.0
-_CALLERS_OWN = frozenset({faults.FaultKind.INVALID_INPUT, faults.FaultKind.CONTENT_POLICY})
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -126,8 +125,8 @@ async def record(
             )
             await turns.learn(at, attempt, outcome.fault)
             await at.capacity.give_back(attempt)
-        case base.Refused() | base.NotSent() if not _is_conclusive(attempt, outcome.fault):
-            await settle.after_silence(at, claim, attempt, f"An answer was lost, and then: {outcome.fault.message}")
+        case base.Refused() | base.NotSent() if attempt.ask_count > 1:
+            await settle.after_refused_repeat(at, claim, attempt, outcome.fault)
         case base.Refused():
             await turns.learn(at, attempt, outcome.fault)
             await attempt_services.ended_badly(at.db, claim.job, attempt, status.REFUSED, outcome.fault, now)
@@ -157,13 +156,6 @@ def _leave_by(attempt: attempts.Attempt) -> datetime:
     if attempt.ask_count > 1 or attempt.sent_at is None:
         return clock.now() + timedelta(seconds=SEND_SECONDS)
     return attempt.sent_at + timedelta(seconds=SEND_SECONDS)
-
-
-def _is_conclusive(attempt: attempts.Attempt, fault: faults.Fault) -> bool:
-    """Whether "no" means that the provider has nothing of this attempt. When an earlier ask under the same key may
-    have been accepted, a provider that is away or busy has said nothing about that one.
-    """
-    return attempt.ask_count <= 1 or fault.kind in _CALLERS_OWN
 
 
 def _ask_of(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> base.Ask:

@@ -11,6 +11,11 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") htmx.trigger(document.body, "pulse");
 });
 
+// On a phone the line of pages scrolls: the one we are on is in sight.
+// (Not by scrollIntoView: the Tab key would go on from there and miss what comes before.)
+const current = document.querySelector(".top nav [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.clientWidth / 2;
+
 const say = (text) => {
   document.getElementById("said").textContent = text;
 };

@@ -42,6 +42,10 @@ volumeMounts:
 envFrom:
   - secretRef: { name: {{ .Values.existingSecret | quote }} }
 env:
+  # Named here as well, so that a pod without it does not start: webhook secrets would lie open in the database.
+  - name: GENQUEUE_SECRET_KEY
+    valueFrom:
+      secretKeyRef: { name: {{ .Values.existingSecret | quote }}, key: GENQUEUE_SECRET_KEY }
   - { name: GENQUEUE_METRICS_HOST, value: "0.0.0.0" }
   - { name: GENQUEUE_METRICS_PORT, value: {{ .Values.metricsPort | quote }} }
 {{- if .Values.sandbox.enabled }}

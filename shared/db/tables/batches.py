@@ -77,6 +77,12 @@ batches = sa.Table(
     sa.Column("ring_at", metadata.Moment, nullable=False),
     # Whose turn it is: the batch rung for longest ago goes first.
     sa.Column("rung_at", metadata.Moment, nullable=False),
+    # How many rows had ended when the batch's progress was last told, and when that was.
+    _count("told_rows"),
+    sa.Column("told_at", metadata.Moment),
+    # From when on its rows and its input are not kept, and whether all of them are gone.
+    sa.Column("erased_at", metadata.Moment),
+    sa.Column("is_erased", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("error_code", sa.Text),
     sa.Column("error_message", sa.Text),
     sa.Column("files", pg.JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
@@ -84,3 +90,10 @@ batches = sa.Table(
 
 sa.Index("ix_batches_tenant_created", batches.c.tenant_id, batches.c.id.desc())
 sa.Index("ix_batches_ring", batches.c.ring_at, postgresql_where=WORKING)
+sa.Index(
+    "ix_batches_kept",
+    batches.c.finished_at,
+    postgresql_where=sa.text("finished_at IS NOT NULL AND NOT is_erased"),
+)
+# Clones read the file of the batch they were made of.
+sa.Index("ix_batches_source", batches.c.source_key)

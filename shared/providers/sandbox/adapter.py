@@ -36,6 +36,7 @@ class SandboxAdapter:
             states.Kind.VIDEO: frozenset({"seed", "n", "generate_audio", "frame_images", "input_references"}),
             states.Kind.IMAGE: frozenset({"seed", "n", "input_references"}),
             states.Kind.TEXT: frozenset({"seed", "max_tokens", "temperature", "response_format"}),
+            states.Kind.EMBEDDING: frozenset({"dimensions"}),
         },
         doubts=(models.Doubt.KEYED, models.Doubt.SEARCHABLE),
     )

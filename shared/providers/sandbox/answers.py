@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import orjson
 from aiohttp import web
 
-from shared.providers.sandbox import generations, prose, studio, variants
+from shared.providers.sandbox import generations, meanings, prose, studio, variants
 
 PRIVATE_URL = "http://169.254.169.254/latest/meta-data/"
 WEB_PAGE = "<!doctype html><title>502</title><h1>Something is in the way</h1>"
@@ -80,6 +80,9 @@ def view(generation: generations.Generation, now: float, origin: str) -> Json:
 def _add_outputs(body: Json, generation: generations.Generation, origin: str) -> None:
     if generation.model.variant.delivery is variants.Delivery.NOTHING:
         return
+    if generation.model.kind is variants.Kind.EMBEDDING:
+        _add_vectors(body, generation)
+        return
     if generation.model.kind is variants.Kind.TEXT:
         _add_texts(body, generation)
         return
@@ -91,6 +94,12 @@ def _file(generation: generations.Generation, number: int, origin: str) -> Json:
     private = generation.model.variant.delivery is variants.Delivery.PRIVATE
     url = PRIVATE_URL if private else f"{origin}/media/{generation.id}/{number}"
     return {"url": url, "media_type": studio.order_of(generation, number).media_type()}
+
+
+def _add_vectors(body: Json, generation: generations.Generation) -> None:
+    found = meanings.vectors(generation.ask.input, ragged=generation.model.variant.breaks_json)
+    body["outputs"] = [{"text": orjson.dumps(found).decode(), "media_type": "application/json"}]
+    body["usage"] = {"prompt_tokens": len(generation.ask.input.words().split()), "completion_tokens": 0}
 
 
 def _add_texts(body: Json, generation: generations.Generation) -> None:

@@ -13,6 +13,7 @@ SMALLEST, LARGEST = 16, 4096
 LONGEST_SECONDS = 120
 DEFAULT_SIZES = {variants.Kind.VIDEO: "1280x720", variants.Kind.IMAGE: "1024x1024"}
 DEFAULT_DURATION_SECONDS = 4.0
+DIMENSIONS = 64
 
 # Variants that misbehave "once per job" look at the part of the reference before the first of these,
 # so that a second attempt of the same job (`job_1:2` after `job_1:1`) meets a healthy provider.
@@ -45,6 +46,8 @@ class Input(pydantic.BaseModel):
 
     prompt: str | None = None
     messages: list[Message] = []
+    input: Annotated[list[str], pydantic.Field(max_length=2048)] = []
+    dimensions: Annotated[int, pydantic.Field(ge=1, le=4096)] = DIMENSIONS
     duration: Annotated[float, pydantic.Field(gt=0, le=LONGEST_SECONDS)] = DEFAULT_DURATION_SECONDS
     size: Annotated[str, pydantic.Field(pattern=r"^\d{1,4}x\d{1,4}$")] | None = None
     n: Annotated[int, pydantic.Field(ge=1, le=10)] = 1
@@ -57,8 +60,8 @@ class Input(pydantic.BaseModel):
     sandbox_queue_seconds: Annotated[float, pydantic.Field(ge=0)] | None = None
 
     def words(self) -> str:
-        """The prompt, or the last message's text."""
-        return self.prompt or (self.messages[-1].text() if self.messages else "")
+        """The prompt, all texts to be embedded, or the last message's text."""
+        return self.prompt or " ".join(self.input) or (self.messages[-1].text() if self.messages else "")
 
 
 class Ask(pydantic.BaseModel):
@@ -107,7 +110,7 @@ def _check(ask: Ask) -> None:
         raise UnreadableError(f"kind: {ask.model!r} makes {model.kind}s, not {ask.kind}s")
     if not ask.input.words().strip():
         raise UnreadableError("input.prompt: a prompt or messages are needed")
-    if ask.kind is not variants.Kind.TEXT:
+    if ask.kind in variants.MEDIA:
         _check_size(ask)
 
 

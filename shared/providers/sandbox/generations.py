@@ -16,6 +16,7 @@ VIDEO_MICROS_PER_SECOND = 50_000
 IMAGE_MICROS = 10_000
 TEXT_MICROS = 500
 USUAL_WORK_SECONDS = {variants.Kind.VIDEO: 1.5, variants.Kind.IMAGE: 0.5, variants.Kind.TEXT: 0.5}
+EMBEDDING_MICROS = 100
 LONGEST_QUEUE_SECONDS = 0.5
 CANCEL_SECONDS = 0.5
 HUNG_PROGRESS = 42
@@ -127,4 +128,6 @@ def price(ask: asks.Ask) -> int:
     """The price in micro-dollars: videos by the second, images by the piece, texts flat."""
     if ask.kind is variants.Kind.VIDEO:
         return round(ask.input.duration * VIDEO_MICROS_PER_SECOND) * ask.input.n
+    if ask.kind is variants.Kind.EMBEDDING:
+        return EMBEDDING_MICROS
     return (IMAGE_MICROS if ask.kind is variants.Kind.IMAGE else TEXT_MICROS) * ask.input.n

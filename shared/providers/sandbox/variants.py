@@ -1,7 +1,7 @@
 """The models on offer and how each behaves: one table, no branches on names elsewhere.
 
 A model name is `<kind>[-async][-<suffix>]`. Every row of `VARIANTS` is offered for each of its kinds;
-`-async` exists for images and texts, videos are always asynchronous.
+`-async` exists for images and texts; videos are always asynchronous, embeddings never.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ class Kind(enum.StrEnum):
     VIDEO = "video"
     IMAGE = "image"
     TEXT = "text"
+    EMBEDDING = "embedding"
 
 
 class Line(enum.StrEnum):
@@ -51,9 +52,11 @@ class Delivery(enum.StrEnum):
     EXPIRED = "expired"
 
 
-ALL = frozenset(Kind)
+ALL = frozenset({Kind.VIDEO, Kind.IMAGE, Kind.TEXT})
+EVERY = frozenset(Kind)
 MEDIA = frozenset({Kind.VIDEO, Kind.IMAGE})
 TEXT = frozenset({Kind.TEXT})
+EMBEDDING = frozenset({Kind.EMBEDDING})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,14 +112,14 @@ PAGE = Refusal(200, "garbage", "A web page where JSON was promised.", html=True)
 ERROR_200 = Refusal(200, "overloaded", "An error behind a 200. Nothing was accepted.")
 
 VARIANTS = (
-    Variant("", "healthy and quick"),
+    Variant("", "healthy and quick", EVERY),
     Variant("instant", "finished at the first look", work_seconds=0),
     Variant("slow", "20 s of steady progress", work_seconds=20, always_asynchronous=True),
     Variant("flaky", "503 at the first ask of a reference prefix", refusal=FLAKY),
     Variant("throttle", "429 at the first two asks of a reference prefix", refusal=BUSY),
-    Variant("refuse", "400 content_policy", refusal=POLICY),
+    Variant("refuse", "400 content_policy", EVERY, refusal=POLICY),
     Variant("invalid", "400 invalid_input", refusal=INVALID),
-    Variant("unavailable", "503 always", refusal=DOWN),
+    Variant("unavailable", "503 always", EVERY, refusal=DOWN),
     Variant("garbage", "200 with a web page, not accepted", refusal=PAGE),
     Variant("error200", "200 with an error inside, not accepted", refusal=ERROR_200),
     Variant("fail", "accepted, then fails, free", course=Course.FAIL),
@@ -142,6 +145,7 @@ VARIANTS = (
     Variant("redirect", "download redirects to 127.0.0.9", MEDIA, delivery=Delivery.REDIRECT),
     Variant("private", "output at a private address", MEDIA, delivery=Delivery.PRIVATE),
     Variant("expired-media", "downloads answer 410", MEDIA, delivery=Delivery.EXPIRED),
+    Variant("ragged", "vectors of unequal length", EMBEDDING, breaks_json=True),
     Variant("badjson", "prose where JSON was asked for", TEXT, breaks_json=True),
 )
 
@@ -150,7 +154,7 @@ def _models_of(variant: Variant, kind: Kind) -> list[Model]:
     tail = f"-{variant.suffix}" if variant.suffix else ""
     always = kind is Kind.VIDEO or variant.always_asynchronous
     models = [Model(f"{kind}{tail}", kind, variant, asynchronous=always)]
-    if kind is not Kind.VIDEO:
+    if kind in (Kind.IMAGE, Kind.TEXT):
         models.append(Model(f"{kind}-async{tail}", kind, variant, asynchronous=True))
     return models
 

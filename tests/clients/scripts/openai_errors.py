@@ -34,6 +34,10 @@ steps.step(
     "too_large",
     lambda: client.post("/chat/completions", cast_to=dict, body={"model": "x", "messages": "y" * 9_000_000}),
 )
+film = ("a.mp4", b"x", "video/mp4")
+steps.step("edit", lambda: videos.edit(prompt="x", video=film))
+steps.step("extend", lambda: videos.extend(prompt="x", seconds="4", video=film))
+steps.step("character", lambda: videos.create_character(name="x", video=film))
 steps.step("limit", lambda: videos.list(limit=1000))
 steps.step("no_endpoints", lambda: videos.create(**good, extra_body={"provider": {"only": ["nobody"]}}))
 tried: list[str] = []

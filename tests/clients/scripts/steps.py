@@ -17,8 +17,6 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)
 warnings.filterwarnings("ignore", category=UserWarning)
 
 _report: dict[str, Any] = {}
-_over: set[str] = set()
-_cursor: list[str] = []
 
 
 def step(name: str, do: Callable[[], Any]) -> Any:
@@ -72,14 +70,15 @@ def until(job_id: str, *statuses: str) -> None:
     raise TimeoutError(job_id)
 
 
-def until_batch(batch_id: str) -> None:
-    """Wait until a batch is over, by the feed of events, which holds an empty answer."""
-    while batch_id not in _over:
-        after = f"&after={_cursor[-1]}" if _cursor else ""
-        wanted = "event=batch.completed&event=batch.failed&limit=100&wait=20"
-        page = _get(f"/v1/events?{wanted}{after}")
-        _over.update(event["data"]["id"] for event in page["data"])
-        _cursor.extend(event["id"] for event in page["data"][-1:])
+def until_batch(batch_id: str, *events: str) -> None:
+    """Wait until this was told of a batch, or that it is over, by the feed of events, which holds an empty answer."""
+    wanted, after = set(events or ("batch.completed", "batch.failed")), ""
+    while True:
+        query = "&".join(f"event={event}" for event in sorted(wanted))
+        page = _get(f"/v1/events?{query}&limit=100&wait=20{after}")
+        if any(event["data"]["id"] == batch_id for event in page["data"]):
+            return
+        after = f"&after={page['data'][-1]['id']}" if page["data"] else after
 
 
 def _get(path: str) -> Any:

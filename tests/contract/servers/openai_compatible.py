@@ -51,6 +51,7 @@ def build(up: upstream.Upstream) -> web.Application:
         web.get("/v1/videos/{id}/content", content),
         web.post("/v1/images/generations", image),
         web.post("/v1/chat/completions", speech.chat(up)),
+        web.post("/v1/embeddings", speech.embeddings(up)),
     )
 
 
@@ -85,6 +86,7 @@ DIALECT = upstream.Dialect(
     offers=(
         upstream.Offer(states.Kind.VIDEO, "Wan-AI/Wan2.2-T2V-A14B", options={"num_inference_steps": 30}),
         upstream.Offer(states.Kind.IMAGE, "gpt-image-1", waits=False, options={"quality": "low"}),
+        upstream.Offer(states.Kind.EMBEDDING, "text-embedding-3-small", waits=False),
         upstream.Offer(states.Kind.TEXT, "gpt-5-mini", waits=False, moderated=speech.MODERATED),
     ),
     wrong_key=_said("Incorrect API key provided", _K.AUTH, 401, "invalid_api_key", "invalid_request_error"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import orjson
 from aiohttp import web
 
 from shared.domain import states
@@ -25,6 +26,20 @@ def chat(up: upstream.Upstream) -> Callable[[web.Request], Awaitable[web.Respons
         return web.json_response(answer({"role": "assistant", "content": upstream.TEXT}))
 
     return completions
+
+
+def embeddings(up: upstream.Upstream) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def made(request: web.Request) -> web.Response:
+        body = await upstream.read(request)
+        upstream.need(body, {"model": str, "input": list, "encoding_format": str}, {"dimensions": int})
+        up.accept(states.Kind.EMBEDDING, body)
+        vectors = enumerate(orjson.loads(upstream.VECTORS))
+        found = [{"object": "embedding", "index": place, "embedding": vector} for place, vector in vectors]
+        # Engines that work in parallel give them back as they come.
+        usage = {"prompt_tokens": 11, "total_tokens": 11}
+        return web.json_response({"object": "list", "data": found[::-1], "model": body["model"], "usage": usage})
+
+    return made
 
 
 def answer(message: upstream.Json) -> upstream.Json:

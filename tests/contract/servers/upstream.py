@@ -21,6 +21,8 @@ Json = dict[str, Any]
 FILM = b"\x00\x00\x00\x18ftypmp42" + b"film" * 64
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"picture" * 64
 TEXT = "A sentence from far away."
+# Exact in binary, so that the bytes come back as they were.
+VECTORS = b"[[0.5,-0.25],[1.0,0.125]]"
 ENCODED_PICTURE = base64.b64encode(PICTURE).decode()
 PAGE = "<html><body>Bad gateway, or so</body></html>"
 CHUNK = b'{"' + b" " * 65_536
@@ -98,7 +100,8 @@ class Offer:
 
     @property
     def media(self) -> bytes:
-        return {states.Kind.VIDEO: FILM, states.Kind.IMAGE: PICTURE, states.Kind.TEXT: TEXT.encode()}[self.kind]
+        written = {states.Kind.TEXT: TEXT.encode(), states.Kind.EMBEDDING: VECTORS}
+        return {states.Kind.VIDEO: FILM, states.Kind.IMAGE: PICTURE, **written}[self.kind]
 
 
 @dataclass(frozen=True, slots=True)

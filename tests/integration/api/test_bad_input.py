@@ -11,6 +11,16 @@ from tests.integration.api import steps
 VIDEO = {"model": "sandbox/video", "prompt": "A paper boat"}
 TEXT = {"model": "sandbox/text", "prompt": "Name a river"}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}}
+PICTURE = {"model": "sandbox/image", "prompt": "x"}
+
+
+def _reference(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _frame(url: str) -> dict[str, Any]:
+    return {"frame_type": "first_frame", **_reference(url)}
+
 
 BODIES: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("videos", {"prompt": "x"}, "missing_field", "model"),
@@ -42,6 +52,19 @@ BODIES: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("videos", VIDEO | {"metadata": {"a": 1}}, "invalid_request", "metadata.a"),
     ("videos", VIDEO | {"metadata": {str(i): "" for i in range(17)}}, "invalid_request", "metadata"),
     ("videos", VIDEO | {"frame_images": [{"frame_type": "first_frame"}]}, "missing_field", "frame_images[0].image_url"),
+    *(
+        ("videos", VIDEO | {"frame_images": [_frame(url)]}, "forbidden_url", "frame_images[0].image_url.url")
+        for url in ("file:///etc/passwd", "http://example.com/x.png", "https://127.0.0.1/x.png", "https://a:b@c.de/x")
+    ),
+    *(
+        (
+            "images",
+            PICTURE | {"input_references": [_reference(url)]},
+            "forbidden_url",
+            "input_references[0].image_url.url",
+        )
+        for url in ("https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/x", "data:text/html;base64,AA==")
+    ),
     ("images", {"model": "sandbox/image", "prompt": "x", "format": "bmp"}, "unsupported_value", "format"),
     ("images", {"model": "sandbox/image", "prompt": "x", "n": 11}, "invalid_request", "n"),
     ("texts", TEXT | {"messages": [{"role": "user", "content": "x"}]}, "invalid_request", None),

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from shared import clock, ids, settings
 from shared.db import engine, rows
@@ -158,3 +159,17 @@ def test_urls_are_given_only_where_they_can_be_reached(configured: settings.Sett
     assert not given("http://localhost:8080", "auto")
     assert given("http://127.0.0.1:8080", "always")
     assert not given("https://gen.example.com", "never")
+
+
+async def test_where_the_provider_signs_an_unsigned_call_comes_to_nothing(
+    configured: settings.Settings, serve: steps.Serve, plant: Plant, read: Read, url: Url
+) -> None:
+    secrets = {"sandbox": [SecretStr("a secret")], "replicate": [SecretStr("whsec_AAAA")]}
+    attempt_id = await plant("accepted", "poll", "up-1")
+    async with serve(configured.model_copy(update={"callback_secrets": secrets})) as client:
+        assert (await client.post(url(attempt_id), json={"id": "up-1"})).status_code == 202
+    assert (await read(attempt_id))[0].due_at > clock.now()
+    other = {"replicate": secrets["replicate"]}
+    async with serve(configured.model_copy(update={"callback_secrets": other})) as client:
+        assert (await client.post(url(attempt_id), json={"id": "up-1"})).status_code == 202
+    assert (await read(attempt_id))[0].due_at <= clock.now()

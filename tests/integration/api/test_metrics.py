@@ -13,6 +13,8 @@ from shared.db.tables import jobs as tables
 from shared.domain import attempts, states
 from tests.integration.api import steps
 
+URL = "https://93.184.215.14/hook"
+
 
 async def read(client: httpx.AsyncClient) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     answer = await client.get("/metrics")
@@ -73,6 +75,16 @@ async def test_the_oldest_queued_job_and_what_is_in_doubt(
     assert of(figures, "genqueue_canary_age_seconds", queue="jobs") == 86400
 
 
+async def test_what_upkeep_has_left_lying_is_counted(
+    client: httpx.AsyncClient, submit: steps.Submit, change: steps.Change
+) -> None:
+    hour_ago = clock.now() - timedelta(hours=2)
+    await change(await submit(store=False), status="failed", finished_at=hour_ago)
+    figures = await read(client)
+    assert of(figures, "genqueue_upkeep_backlog", work="unforgotten") == 1
+    assert of(figures, "genqueue_upkeep_backlog", work="stale_keys") == 0
+
+
 def _attempt(job_id: str) -> attempts.Attempt:
     return attempts.Attempt(
         id="att_1",
@@ -86,6 +98,22 @@ def _attempt(job_id: str) -> attempts.Attempt:
         reference=f"{job_id}.1",
         created_at=clock.now(),
     )
+
+
+async def test_deliveries_that_wait_and_how_late_they_are(client: httpx.AsyncClient, database: engine.Database) -> None:
+    ids = [(await client.post("/v1/webhook-receivers", json={"url": URL})).json()["id"] for _ in range(2)]
+    for receiver_id in ids:
+        assert (await client.post(f"/v1/webhook-receivers/{receiver_id}/test")).status_code == 202
+    async with database.transaction() as connection:
+        await connection.execute(sa.text("UPDATE deliveries SET due_at = now() - interval '1 minute'"))
+        # The other one fails, and waits for its turn.
+        await connection.execute(
+            sa.text("UPDATE deliveries SET due_at = now() - interval '1 hour' WHERE receiver_id = :id"), {"id": ids[1]}
+        )
+        await connection.execute(sa.text("UPDATE receivers SET strikes = 5 WHERE id = :id"), {"id": ids[1]})
+    figures = await read(client)
+    assert of(figures, "genqueue_deliveries_waiting") == 2
+    assert 60 <= of(figures, "genqueue_delivery_lateness_seconds") < 160
 
 
 async def test_counting_reads_an_index_and_not_all_jobs(database: engine.Database) -> None:
@@ -106,4 +134,6 @@ async def test_without_the_database_it_tells_so_and_shows_no_stale_figures(
     async with serve(away) as client:
         figures = await read(client)
     assert of(figures, "genqueue_database_up") == 0
+    assert of(figures, "genqueue_part_up", part="database") == 0
+    assert of(figures, "genqueue_part_up", part="storage") == 1
     assert not any(name == "genqueue_jobs_in_state" for name, _ in figures)

@@ -45,17 +45,16 @@ def batch_settings(configured: settings.Settings, sandbox_url: str) -> settings.
 async def working(configured: settings.Settings) -> AsyncIterator[context.Context]:
     """A worker's context that holds its lease."""
     opened = context.open_context(configured)
-    await claims.heartbeat(opened.db, opened.process_id, "worker", configured.lease_seconds * 100)
-    opened.lease.renew(time.monotonic() + 1000)
-    yield opened
-    await opened.courier.close()
-    await opened.hints.close()
-    await opened.news.close()
-    await opened.watch.close()
-    await opened.capacity.close()
-    await opened.downloader.close()
-    await opened.db.close()
-    opened.store.close()
+    try:
+        await claims.heartbeat(opened.db, opened.process_id, "worker", configured.lease_seconds * 100)
+        opened.lease.renew(time.monotonic() + 1000)
+        yield opened
+    finally:
+        # Whatever happens: what stayed open would run into the next test's tables.
+        for part in (opened.courier, opened.hints, opened.news, opened.watch, opened.capacity, opened.downloader):
+            await part.close()
+        await opened.db.close()
+        opened.store.close()
 
 
 @pytest.fixture

@@ -50,6 +50,60 @@ async def test_faults_in_both_envelopes(
     assert is_openrouters(answer.json(), status)
 
 
+async def test_another_body_with_the_same_key_is_422(client: httpx.AsyncClient) -> None:
+    for prefix in (OPENAI, OPENROUTER):
+        once = {"Idempotency-Key": f"order{prefix}"}
+        for prompt in ("A heron", "A crane"):
+            answer = await client.post(
+                f"{prefix}/videos", json={"model": "sandbox/video", "prompt": prompt}, headers=once
+            )
+        assert answer.status_code == 422
+        assert is_openais(answer.json()) if prefix == OPENAI else is_openrouters(answer.json(), 422)
+
+
+# Routes that FastAPI itself checks, as ours: what it finds is told in the dialect's words, too.
+CHECKED = [
+    ("GET", f"{OPENAI}/batches?limit=0", {}, 400),
+    ("POST", f"{OPENAI}/batches", {"json": {"endpoint": 7}}, 400),
+    ("POST", f"{OPENAI}/batches", {"content": b"x"}, 415),
+    ("PUT", f"{OPENAI}/batches", {}, 405),
+    ("GET", f"{OPENAI}/batches/x", {}, 404),
+    ("GET", f"{OPENROUTER}/batches?limit=0", {}, 400),
+    ("GET", f"{OPENROUTER}/batches?status=lost", {}, 400),
+    ("GET", f"{OPENROUTER}/batches?created_after=soon", {}, 400),
+    ("GET", f"{OPENROUTER}/batches?colour=red", {}, 400),
+    ("POST", f"{OPENROUTER}/batches", {"json": {"endpoint": 7}}, 400),
+    ("POST", f"{OPENROUTER}/batches", {"content": b"x"}, 415),
+    ("POST", f"{OPENROUTER}/batches", {"content": BIG, "headers": JSON}, 413),
+    ("DELETE", f"{OPENROUTER}/batches/x", {}, 405),
+    ("GET", f"{OPENROUTER}/keys?offset=-1", {}, 400),
+    ("GET", f"{OPENROUTER}/keys/x", {}, 404),
+    ("POST", f"{OPENROUTER}/keys", {"json": {"name": "x", "limit": "much"}}, 400),
+    ("POST", f"{OPENROUTER}/keys", {"json": {"name": "x", "limit_reset": "hourly"}}, 400),
+    ("POST", f"{OPENROUTER}/keys", {"json": {"name": "x", "external": {"user": "u"}}}, 400),
+    ("POST", f"{OPENROUTER}/keys", {"json": {"name": "x", "expires_at": 1790000000}}, 400),
+    ("PATCH", f"{OPENROUTER}/keys/key_x", {"json": {"name": "x"}}, 404),
+    ("GET", f"{OPENROUTER}/activity?date=yesterday", {}, 400),
+    ("GET", f"{OPENROUTER}/activity?user_id=u", {}, 400),
+    ("GET", f"{OPENROUTER}/generation", {}, 400),
+    ("GET", f"{OPENROUTER}/generation?id=x", {}, 404),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "how", "status"),
+    CHECKED,
+    ids=[f"{status} {method} {path}" for method, path, _, status in CHECKED],
+)
+async def test_what_is_checked_for_a_route_is_told_in_its_envelope(
+    client: httpx.AsyncClient, method: str, path: str, how: dict[str, Any], status: int
+) -> None:
+    answer = await client.request(method, path, **how)
+    assert answer.status_code == status, answer.text
+    assert is_openais(answer.json()) if path.startswith(OPENAI) else is_openrouters(answer.json(), status)
+    assert answer.headers["Content-Type"] == "application/json"
+
+
 @pytest.mark.parametrize("prefix", [OPENAI, OPENROUTER])
 async def test_a_stranger_gets_401_before_anything_is_read(client: httpx.AsyncClient, prefix: str) -> None:
     headers = JSON | {"Authorization": "Bearer wrong"}

@@ -1,5 +1,7 @@
 """What is measured of endpoints, and what is known of their keys."""
 
+import asyncio
+
 import structlog
 
 from shared import clock
@@ -85,3 +87,25 @@ async def test_a_wish_to_reload_reaches_every_process_once(bench: conftest.Bench
     for each in (*watches, *watches):
         await each.refresh()
     assert sorted(reloads) == ["a", "b"]
+
+
+async def test_a_watch_that_is_closed_is_over_even_if_the_driver_loses_the_cancellation(bench: conftest.Bench) -> None:
+    begun = asyncio.Event()
+
+    class Losing(watching.Watch):
+        async def refresh(self) -> endpoints.Snapshot:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ConnectionError("as asyncpg may say") from None
+            raise AssertionError("unreachable")
+
+    losing = Losing(bench.db, {}, lambda: None)
+    losing.start()
+    [task] = [task for task in asyncio.all_tasks() if task.get_name() == "endpoints"]
+    async with asyncio.timeout(10):
+        await begun.wait()
+        await losing.close()
+        await asyncio.wait({task})
+    assert task.done()

@@ -5,6 +5,7 @@ import dataclasses
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def opened(location: bucket.Location) -> Iterator[Opener]:
     """A store with some of its settings changed."""
     made: list[objects.Objects] = []
 
-    def make(**changes: str) -> objects.Objects:
+    def make(**changes: Any) -> objects.Objects:
         made.append(objects.Objects(dataclasses.replace(location, **changes)))
         return made[-1]
 

@@ -12,6 +12,7 @@ from shared.db import engine
 from shared.db import idempotency as rows
 from shared.db.tables import idempotency as tables
 from shared.db.tables import jobs as job_tables
+from shared.outbound import targets
 from shared.services import idempotency
 from tests.integration.tenants import conftest, money
 
@@ -69,9 +70,48 @@ async def test_any_other_post_is_answered_once_too_and_a_secret_stays_sealed(
     assert job.status_code == 202
 
 
-async def test_an_upload_takes_no_key_rather_than_forget_it(operator: httpx.AsyncClient) -> None:
-    file = {"file": ("rows.csv", b"prompt\nA heron\n")}
-    answer = await operator.post("/v1/batches", files=file, data={"model": "sandbox/text"}, headers=ONCE)
+RECEIVER = {"url": "https://93.184.215.14/hook"}
+REQUESTS = [{"custom_id": "a", "body": {"messages": [{"role": "user", "content": "Rivers?"}]}}]
+BATCH = {"endpoint": "/v1/chat/completions", "model": "sandbox/text", "requests": REQUESTS, "callback_url": "http://x"}
+OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/webhook-receivers", RECEIVER), ("/api/v1/batches", BATCH)])
+async def test_no_transaction_is_open_while_a_name_is_resolved_or_bytes_are_stored(
+    house: conftest.House, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    opened: list[int] = []
+
+    async def look(*_: object) -> None:
+        async with house.db.engine.connect() as connection:
+            opened.append((await connection.execute(sa.text(OPEN))).scalar_one())
+
+    monkeypatch.setattr(targets.Guard, "examine", look)
+    client = await house.tenant_client()
+    first = await client.post(path, json=body, headers=ONCE)
+    assert (first.status_code, opened) == (201 if path.startswith("/v1") else 202, [0])
+    again = await client.post(path, json=body, headers=ONCE)
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
+    assert opened == [0]  # what was answered before needs no looking up
+    other = {"Idempotency-Key": "order-18"}
+    racing = await asyncio.gather(*(client.post(path, json=body, headers=other) for _ in range(5)))
+    assert len({answer.content for answer in racing}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in racing) == 1
+
+
+async def test_an_upload_is_compared_by_its_bytes(operator: httpx.AsyncClient) -> None:
+    async def send(content: bytes) -> httpx.Response:
+        file = {"file": ("rows.csv", content)}
+        return await operator.post("/v1/batches", files=file, data={"model": "sandbox/text"}, headers=ONCE)
+
+    first, again, other = [await send(content) for content in (b"prompt\nA\n", b"prompt\nA\n", b"prompt\nB\n")]
+    assert (first.status_code, again.content) == (202, first.content)
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_mismatch")
+
+
+async def test_a_form_takes_no_key_where_nobody_compares_it(operator: httpx.AsyncClient) -> None:
+    path = "/v1/webhook-receivers/rcv_01k0zqj5w3m8v4t2c6n9xb7rde/test"
+    answer = await operator.post(path, files={"file": ("rows.csv", b"x")}, headers=ONCE)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Idempotency-Key")
 
 

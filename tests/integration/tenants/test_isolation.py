@@ -43,6 +43,7 @@ BODIES: dict[str, object] = {
     "/v1/batches/{batch_id}/clone": {"dry_run": True},
     "/openai/v1/videos/{video_id}/remix": {"prompt": "A paper boat, but red"},
     "/v1/keys/{key_id}": {"name": "Mine now"},
+    "/api/v1/keys/{key_id}": {"name": "Mine now", "limit": 1},
     "/v1/keys/{key_id}/rotate": {"grace_seconds": 0},
     "/v1/tenants/{tenant_id}": {"name": "Mine now"},
     "/v1/budgets/{budget_id}": {"limit_micros": 1},
@@ -56,6 +57,7 @@ FORMS: dict[str, dict[str, str]] = {"/keys/{key_id}/budget": {"usd": "1", "perio
 # Bodies that name somebody else's things.
 SMUGGLED: dict[str, list[dict[str, object]]] = {
     "/v1/keys": [{"name": "x", "tenant_id": "{tenant_id}"}],
+    "/api/v1/keys": [{"name": "x", "workspace_id": "{tenant_id}"}],
     "/v1/budgets": [{"period": "day", "limit_micros": 1, "key_id": "{key_id}"}],
 }
 PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -146,6 +148,14 @@ async def test_a_foreign_key_in_a_query_counts_nothing(two: Two) -> None:
     answer = (await two.stranger.get(f"/v1/usage?key_id={key_id}&group_by=key")).json()
     assert (answer["data"], answer["cost_micros"]) == ([], 0)
     assert (await two.owner.client.get(f"/v1/usage?key_id={key_id}")).json()["cost_micros"] > 0
+
+
+async def test_a_foreign_workspace_is_not_there(two: Two) -> None:
+    tenant_id, key_id = two.owner.ids["tenant_id"], two.owner.ids["key_id"]
+    for path in ("keys", "activity"):
+        assert (await two.stranger.get(f"/api/v1/{path}?workspace_id={tenant_id}")).status_code == 404
+    assert (await two.stranger.get(f"/api/v1/activity?api_key_hash={key_id}")).json() == {"data": []}
+    assert (await two.owner.client.get(f"/api/v1/activity?api_key_hash={key_id}")).json()["data"]
 
 
 async def test_bytes_lie_under_their_tenant_and_signed_urls_are_short(two: Two) -> None:
