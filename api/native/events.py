@@ -18,10 +18,15 @@ LONGEST_WAIT_SECONDS = 60
 
 router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["events"])
 _LAST_EVENT_ID = fastapi.Header(alias="Last-Event-ID", description="Go on after this event")
+# Of one event, as its fields are named on the wire.
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A stream: each event has `id`, `event` and `data`, the same JSON that webhooks carry",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     },
     204: {"description": "It is over and you have every event"},
     **errors.documented(400, 401, 404),

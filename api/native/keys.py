@@ -21,7 +21,11 @@ router = fastapi.APIRouter(route_class=routing.CheckedRoute, tags=["keys"])
 
 _Name = Annotated[str, pydantic.Field(min_length=1, max_length=100, pattern=r"\S", examples=["Production"])]
 _Limit = Annotated[int | None, pydantic.Field(ge=1, le=1_000_000_000)]
-_Scopes = Annotated[frozenset[Annotated[keys.Scope, pydantic.Field(strict=False)]], pydantic.Field(min_length=1)]
+_Scopes = Annotated[
+    frozenset[Annotated[keys.Scope, pydantic.Field(strict=False)]],
+    # One that is named twice is one; the schema of a set would forbid it.
+    pydantic.Field(min_length=1, json_schema_extra=lambda schema: schema.pop("uniqueItems", None)),
+]
 _Moment = Annotated[moments.Moment, pydantic.Field(strict=False)] | None
 _KeyId = Annotated[str, fastapi.Path(examples=[KEY_ID])]
 
