@@ -1,6 +1,7 @@
 """Posting to a URL the world gave us: guarded, bounded in time and in bytes, never redirected, never retried."""
 
 import asyncio
+import functools
 import ssl
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from shared.outbound import clients, targets
 
 TOTAL_SECONDS = 20.0
 HEAD_BYTES = 16 * 1024
+CHECKED_URLS = 10_000
 SHOWN_HEADERS = ("content-type", "retry-after", "location", "server", "webhook-delivery")
 
 
@@ -52,7 +54,8 @@ class Poster:
     def __init__(
         self, guard: targets.Guard, *, tls: ssl.SSLContext | None = None, total_seconds: float = TOTAL_SECONDS
     ) -> None:
-        self._guard = guard
+        # What can be told without a name server stays true; the address is vetted at every connection.
+        self._checked = functools.lru_cache(CHECKED_URLS)(guard.check)
         self._tls: ssl.SSLContext | bool = tls or True
         self._total_seconds = total_seconds
         self._session = aiohttp.ClientSession(
@@ -95,7 +98,7 @@ class Poster:
             return await self._post(url, headers, body)
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer, str | None]:
-        target = self._guard.check(url)
+        target = self._checked(url)
         async with self._session.post(
             target, data=body, headers=headers, allow_redirects=False, ssl=self._tls
         ) as response:
