@@ -93,6 +93,8 @@ async def ours(connection: asyncpg.Connection, number: int, jobs: int) -> float:
     """Polls a second from the moment all are due until each was polled once more. Then none is due for an hour."""
     await connection.execute(ACCEPTED_NOW, MODEL, timeout=120)
     await connection.execute(DUE, clock.now(), MODEL, timeout=120)
+    # As whoever makes something due does: of what falls due by itself the relay knows when.
+    await connection.execute(f"NOTIFY {hints.CHANNEL}")
     began = time.perf_counter()
     wanted = POLLED_BEFORE + number
     while await connection.fetchval(POLLED, wanted, MODEL) < jobs:  # noqa: ASYNC110 - what counts is what is written

@@ -10,7 +10,6 @@ from shared import failpoints, logs, settings, tracing
 from shared.queues import names
 from workers import app, metrics, process
 
-
 # Objects made and not dropped, before the collector looks for cycles among the young ones.
 COLLECT_AFTER = 20_000
 

@@ -36,22 +36,21 @@ async def claim(connection: engine.Connection, job_id: str, owner: str, now: dat
     return rows.job(row) if row else None
 
 
-async def claim_polls(connection: engine.Connection, owner: str, now: datetime, limit: int) -> list[jobs.Job]:
-    """Take up to `limit` jobs whose poll is due, the longest overdue first."""
-    due = (
-        sa.select(_JOBS.c.id)
-        .where(_JOBS.c.step == states.Step.POLL, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at <= now)
-        .order_by(_JOBS.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+async def claim_poll(connection: engine.Connection, job_id: str, attempt_id: str, owner: str) -> jobs.Job | None:
+    """Take a job that waits for this attempt and that nobody holds; None if there is nothing to take."""
     taken = await connection.execute(
         sa.update(_JOBS)
-        .where(_JOBS.c.id.in_(due.scalar_subquery()))
+        .where(
+            _JOBS.c.id == job_id,
+            _JOBS.c.attempt_id == attempt_id,
+            _JOBS.c.step == states.Step.POLL,
+            _JOBS.c.lease_owner.is_(None),
+        )
         .values(lease_owner=owner, fence=_JOBS.c.fence + 1)
         .returning(_JOBS)
     )
-    return [rows.job(row) for row in taken]
+    row = taken.one_or_none()
+    return rows.job(row) if row else None
 
 
 async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:  # noqa: ANN401 - columns

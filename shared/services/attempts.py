@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from shared import failpoints, ids
+from shared import ids
 from shared.db import attempts, claims, engine, events
 from shared.db import capacity as capacity_rows
 from shared.db import jobs as job_rows
@@ -130,7 +130,6 @@ async def succeeded(
         await attempts.change(connection, attempt.id, states.AttemptStatus.SUCCEEDED, **values)
         await attempts.save_sources(connection, attempt.id, tuple(sources), usage)
         await claims.release(connection, job, states.Step.COLLECT, now)
-    failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
 
 
 async def overtaken(

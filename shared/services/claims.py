@@ -36,6 +36,13 @@ async def claim(db: engine.Database, job_id: str, owner: str, now: datetime) -> 
         return await _load(connection, job) if job else None
 
 
+async def claim_poll(db: engine.Database, job_id: str, attempt_id: str, owner: str) -> Claim | None:
+    """Take a job that waits for this attempt, to act on what became of it; None if another was quicker. Commits."""
+    async with db.transaction() as connection:
+        job = await claims.claim_poll(connection, job_id, attempt_id, owner)
+        return await _load(connection, job) if job else None
+
+
 async def reload(db: engine.Database, job: jobs.Job) -> Claim:
     """The claim as the database has it now. Raises LostClaimError if it is no longer this process's."""
     async with db.transaction() as connection:

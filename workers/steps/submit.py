@@ -118,6 +118,7 @@ async def record(
             await attempt_services.succeeded(
                 at.db, claim.job, attempt, outcome.sources, outcome.usage, outcome.upstream_id, now
             )
+            failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
             await at.capacity.give_back(attempt)
         case base.Failed():
             await attempt_services.ended_badly(

@@ -91,8 +91,10 @@ class World:
             self.holds.append(Hold(owner, taken.job, taken.history))
 
     async def take_polls(self, owner: str) -> None:
-        for due in await polls.take(self.db, owner, self.now, 10):
-            self.holds.append(Hold(owner, due.job, (), Phase.POLLING, due.attempt))
+        for due in await polls.take(self.db, self.now, 10, lambda _: 0.0):
+            claim = await claims.claim_poll(self.db, due.job_id, due.attempt_id, owner)
+            if claim is not None:
+                self.holds.append(Hold(owner, claim.job, (), Phase.POLLING, claim.history[-1]))
 
     async def cancel(self, job_id: str) -> None:
         if job_id not in self.ended:
