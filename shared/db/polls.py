@@ -34,7 +34,7 @@ _COUNT = sa.text("UPDATE attempts SET poll_count = poll_count + 1 WHERE id = ANY
 # Providers' progress may jump back; ours does not. A job that was cancelled meanwhile stays due.
 _TELL = sa.text("""
 UPDATE jobs SET progress = greatest(jobs.progress, news.progress),
-  due_at = CASE WHEN cancel_requested_at IS NOT NULL THEN due_at
+  due_at = CASE WHEN cancel_requested_at IS NOT NULL OR news.not_before IS NULL THEN due_at
     ELSE greatest(due_at, least(news.not_before, deadline_at)) END
 FROM unnest(CAST(:ids AS text[]), CAST(:attempts AS text[]), CAST(:progress AS smallint[]),
   CAST(:moments AS timestamptz[])) AS news (id, attempt_id, progress, not_before)
