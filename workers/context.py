@@ -31,6 +31,7 @@ class Context:
     shelf: shelf.Shelf
     registry: registry.Registry
     downloader: downloads.Downloader
+    guard: targets.Guard
     hints: hints.Hints
     news: live.News
     courier: courier.Courier
@@ -101,6 +102,7 @@ def open_context(configured: settings.Settings) -> Context:
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
         downloader=downloads.Downloader(_origins(catalog.current, urls), guard),
+        guard=guard,
         hints=hints.Hints(url),
         news=live.News(redis_url),
         courier=_courier(configured, db, guard, process_id),
