@@ -10,7 +10,6 @@ import pytest
 from shared import settings
 from shared.db import engine
 from shared.domain import jobs, requests, states, tenants
-from shared.outbound import targets
 from shared.services import acceptance
 from shared.services import jobs as job_services
 from tests.integration.tenants import money
