@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import socket
+import sys
 
 from celery import signals
 
@@ -26,13 +28,21 @@ def main() -> None:
     signals.worker_ready.connect(_spare_the_collector, weak=False)
     signals.worker_shutting_down.connect(_stop_claiming, weak=False)
     signals.worker_shutdown.connect(_stop, weak=False)
-    arguments = ["--pool", "threads", "--concurrency", str(configured.worker_threads)]
-    queues = ["--queues", ",".join(sorted(names.Queue))]
-    # Several workers of one machine are not one node; Flower tells them apart by this.
-    name = ["--hostname", f"worker-{os.getpid()}@%h"]
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-    events = ["--task-events"] if configured.task_events else ["--without-heartbeat"]
-    app.app.worker_main(["worker", *arguments, *queues, *name, *quiet, *events])
+    # Not `worker_main`, which imports every command of Celery and of its plug-ins first, Flower among them: 0.7 s.
+    worker = app.app.Worker(
+        # Several workers of one machine are not one node; Flower tells them apart by this.
+        hostname=f"worker-{os.getpid()}@{socket.gethostname()}",
+        pool="threads",
+        concurrency=configured.worker_threads,
+        queues=sorted(names.Queue),
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=not configured.task_events,
+        task_events=configured.task_events,
+        loglevel="WARNING",
+    )
+    worker.start()
+    sys.exit(worker.exitcode)
 
 
 def _listen_to_hangups(**_: object) -> None:

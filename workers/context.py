@@ -31,6 +31,7 @@ class Context:
     shelf: shelf.Shelf
     registry: registry.Registry
     downloader: downloads.Downloader
+    guard: targets.Guard
     hints: hints.Hints
     news: live.News
     courier: courier.Courier
@@ -86,12 +87,7 @@ def open_context(configured: settings.Settings) -> Context:
     catalog = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     urls = provider_urls(configured)
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
-    guard = targets.configured_guard(
-        configured.allowed_networks,
-        configured.allowed_local_networks,
-        configured.outbound_ports,
-        allow_http=configured.allow_plain_http,
-    )
+    guard = _guard(configured)
     process_id = ids.new(ids.Prefix.PROCESS)
     db = engine.Database(url, configured.database_pool_size, "worker", configured.public_url)
     opened = Context(
@@ -102,6 +98,7 @@ def open_context(configured: settings.Settings) -> Context:
         shelf=catalog,
         registry=registry.Registry(urls, keys, clients.provider_session(), clients.provider_session(keep_alive=False)),
         downloader=downloads.Downloader(_origins(catalog.current, urls), guard),
+        guard=guard,
         hints=hints.Hints(url),
         news=live.News(redis_url),
         courier=_courier(configured, db, guard, process_id),
@@ -129,6 +126,15 @@ def provider_urls(configured: settings.Settings) -> dict[str, str]:
 def _origins(catalog: models.Catalog, urls: Mapping[str, str]) -> frozenset[str]:
     """Where the operator's own providers are: results may be fetched there whatever the address."""
     return frozenset(downloads.origin(registry.base_url(provider, urls)) for provider in catalog.providers.values())
+
+
+def _guard(configured: settings.Settings) -> targets.Guard:
+    return targets.configured_guard(
+        configured.allowed_networks,
+        configured.allowed_local_networks,
+        configured.outbound_ports,
+        allow_http=configured.allow_plain_http,
+    )
 
 
 def _courier(

@@ -116,7 +116,7 @@ def _check(given: parts.Parts, caller: auth.Caller, fields: batch_bodies.BatchFi
     check_model(given, caller, fields.model)
     catalog = given.catalog
     usable = batches.reach(catalog, given.usable_providers(catalog), is_test=caller.sender.is_test)
-    intake.check(fields.recipe(), name, head, fields.options(), catalog, usable)
+    intake.check(fields.recipe(), name, head, fields.options(), catalog, usable, given.guard)
 
 
 def _key(caller: auth.Caller, batch_id: str) -> str:

@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from cli.stack import accounts
 
 LAUNCH = Path(__file__).with_name("launch.py")
 TAIL_LINES = 15
+DEVNULL, PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 20.0
     account: accounts.Account | None = None
+
+    def ahead(self, modules: Sequence[str]) -> "Command":
+        """In its place, an interpreter that imports these modules and waits for `Child.become`."""
+        python, *_ = self.argv
+        return replace(self, argv=(python, "-m", "cli.stack.ahead", *modules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,16 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
+    async def become(self, command: Command) -> None:
+        """Tells an interpreter that was started ahead (see `Command.ahead`) to run this `python -m …`."""
+        told = {"env": dict(command.env), "argv": command.argv[2:]}
+        writer = cast("asyncio.StreamWriter", self.process.stdin)
+        with contextlib.suppress(ConnectionError):  # it has ended: whoever waits for it sees that
+            writer.write(json.dumps(told).encode() + b"\n")
+            await writer.drain()
+        writer.close()
+        self.command = command
+
     async def stop(self) -> None:
         """Asks, waits for the grace time, then kills the whole group. May be repeated."""
         self.signal_group(signal.SIGCONT)  # a paused program cannot hear the request
@@ -78,7 +96,7 @@ class Child:
         return "\n".join(text.strip().splitlines()[-TAIL_LINES:])
 
 
-async def start(command: Command, log: Path, descriptors: Descriptors) -> Child:
+async def start(command: Command, log: Path, descriptors: Descriptors, stdin: int = DEVNULL) -> Child:
     """Starts the program with its output at the end of `log`. The watchdog knows it before it runs."""
     account = f"{command.account.uid}:{command.account.gid}" if command.account else ""
     told = (str(descriptors.report), str(int(command.stop_signal)), str(command.stage), account)
@@ -86,7 +104,7 @@ async def start(command: Command, log: Path, descriptors: Descriptors) -> Child:
         offset = output.tell()  # before the start: the position is shared with the program
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(LAUNCH), *told, *command.argv),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             cwd=command.folder,

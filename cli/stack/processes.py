@@ -17,6 +17,8 @@ class Process:
     optional: bool = False
     scales: bool = False  # may run several times, as NAME-1, NAME-2, …
     env: Mapping[str, str] = field(default_factory=dict)
+    # What it imports, as far as no setting is read on the way: done while the servers start.
+    ahead: tuple[str, ...] = ()
 
 
 SANDBOX = Process(
@@ -27,16 +29,48 @@ SANDBOX = Process(
     ),
     stage=1,
     health="http://{host}:{sandbox_port}/health",
+    ahead=("shared.providers.sandbox.server", "typer.main"),
 )
-MIGRATE = Process(name="migrate", argv=("python", "-m", "shared.db.migrate"), stage=1, once=True)
+MIGRATE = Process(
+    name="migrate",
+    argv=("python", "-m", "shared.db.migrate"),
+    stage=1,
+    once=True,
+    ahead=("shared.db.schema", "shared.settings", "shared.logs", "asyncpg"),
+)
 API = Process(
     name="api",
     argv=("python", "-m", "api", "--host", "{host}", "--port", "{port}"),
     stage=2,
     health="http://{host}:{port}/readyz",
+    ahead=("api.app", "api.openai.dialect", "api.openrouter.dialect", "uvicorn.loops.uvloop", "typer.main"),
 )
-RELAY = Process(name="relay", argv=("python", "-m", "workers.relay"), stage=2)
-WORKER = Process(name="worker", argv=("python", "-m", "workers"), stage=2, scales=True)
+RELAY = Process(
+    name="relay",
+    argv=("python", "-m", "workers.relay"),
+    stage=2,
+    ahead=(
+        "kombu.transport.redis",
+        "celery.app.base",
+        "workers.steps.stop",
+        "shared.services.due",
+        "shared.services.upkeep",
+    ),
+)
+WORKER = Process(
+    name="worker",
+    argv=("python", "-m", "workers"),
+    stage=2,
+    scales=True,
+    ahead=(
+        "kombu.transport.redis",
+        "celery.apps.worker",
+        "celery.concurrency.thread",
+        "workers.process",
+        "workers.steps.advance",
+        "workers.steps.slices",
+    ),
+)
 FLOWER = Process(
     name="flower",
     argv=(
@@ -44,6 +78,7 @@ FLOWER = Process(
         *("--address={host}", "--port={flower_port}"),
     ),
     stage=2,
+    health="http://{host}:{flower_port}/healthcheck",
     optional=True,
 )
 

@@ -141,6 +141,8 @@ class Stack:
         # Side by side, two stacks would meet at the usual port, and one's probe be answered by the other's API.
         usual = self.port == API_PORT and not self.usual_ports
         api_port = self._ports.choose("api", self.port) if usual else self._ports.asked("api", self.port)
+        if not self.servers_only:
+            await _all(self._send_ahead(process) for process in processes.ALL if self._is_wanted(process))
         await self._start_servers()
         self._set_environment(api_port)
         self._folder.write_env(self.env)
@@ -195,6 +197,13 @@ class Stack:
         elsewhere = process is processes.SANDBOX and "GENQUEUE_SANDBOX_URL" in self.environ
         return not elsewhere and (self.flower or not process.optional)
 
+    async def _send_ahead(self, process: processes.Process) -> None:
+        """Where a test has put other arguments in place, nothing is known of what they import."""
+        if process.ahead and process.name not in self.commands:
+            for name in processes.instances(process, self.workers):
+                command = children.Command(name, (sys.executable,), _inherited(), process.stage)
+                await self._supervisor.send_ahead(command, process.ahead)
+
     async def _start_process(self, process: processes.Process) -> None:
         values = self._placeholders()
         argv = processes.filled(tuple(self.commands.get(process.name, process.argv)), values)
@@ -218,9 +227,8 @@ class Stack:
         }
 
     def _process_environment(self, process: processes.Process) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         own = self._watched(process) if self.flower else {}
-        return self.rewire(process.name, {**inherited, "PYTHONUNBUFFERED": "1", **self.env, **own, **process.env})
+        return self.rewire(process.name, {**_inherited(), **self.env, **own, **process.env})
 
     def _watched(self, process: processes.Process) -> dict[str, str]:
         """Task events are on only while Flower runs, and Flower asks for the admin key."""
@@ -241,6 +249,12 @@ class Stack:
                 "logs": str(self._folder.logs),
             }
         )
+
+
+def _inherited() -> dict[str, str]:
+    """Our own environment, less our settings: a test must never meet a real database by accident."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**ours, "PYTHONUNBUFFERED": "1"}
 
 
 async def _all(starts: Iterable[Coroutine[None, None, None]]) -> None:

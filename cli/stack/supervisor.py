@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Supervisor:
     _report: int = field(default=-1, init=False)
     _watchdog: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _logs: dict[str, Path] = field(default_factory=dict, init=False)
+    _ahead: dict[str, children.Child] = field(default_factory=dict, init=False)
 
     def open(self) -> None:
         """Starts the watchdog, which stops everything should this process be killed."""
@@ -65,6 +66,12 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """The programs running now, in the order of their start."""
         return {name: kept.child.pid for name, kept in self.kept.items() if kept.child.running}
+
+    async def send_ahead(self, command: children.Command, modules: Sequence[str]) -> None:
+        """Lets a `python -m …` import these modules already. `run` or `start` of the same name then goes on with it,
+        and may bring another environment and other arguments.
+        """
+        self._ahead[command.name] = await self._spawn(command.ahead(modules), children.PIPE)
 
     async def run(self, command: children.Command) -> None:
         """Runs a program to its end. Raises StartError, with the end of its log, unless that is 0."""
@@ -124,6 +131,10 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stops everything, the last stage first, and then the watchdog. May be repeated."""
+        while self._ahead:
+            _, child = self._ahead.popitem()
+            await child.stop()
+            self._forget(child)
         for stage in sorted({kept.command.stage for kept in self.kept.values()}, reverse=True):
             await asyncio.gather(*(self._end(kept) for kept in self._at(stage)))
         if self._watchdog is not None:
@@ -161,11 +172,15 @@ class Supervisor:
         kept.child = await self._spawn(kept.command)
         self.changed()
 
-    async def _spawn(self, command: children.Command) -> children.Child:
+    async def _spawn(self, command: children.Command, stdin: int = children.DEVNULL) -> children.Child:
+        ahead = self._ahead.pop(command.name, None)
+        if ahead is not None and ahead.running:
+            await ahead.become(command)
+            return ahead
         if command.name not in self._logs:
             self._logs[command.name] = self.folder.start_log(command.name)
         descriptors = children.Descriptors(self._report, self.folder.lock)
-        return await children.start(command, self._logs[command.name], descriptors)
+        return await children.start(command, self._logs[command.name], descriptors, stdin)
 
     def _forget(self, child: children.Child) -> None:
         child.signal_group(signal.SIGKILL)  # children it left in its group

@@ -1,6 +1,7 @@
 """A row of a batch, which is a job: the same states, attempts and prices, kept in less space."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -141,8 +142,17 @@ def job_of(batch: batches.Batch, row: Row, body: Mapping[str, Any]) -> jobs.Job:
     )
 
 
+Vet = Callable[[requests.AnyRequest], None]
+
+
+def _nothing_more(_: requests.AnyRequest) -> None:
+    """For rows that were vetted when their file was read."""
+
+
 class Checker:
-    """Checks rows and prices them. What is the same in many rows is checked once."""
+    """Checks rows and prices them. What is the same in many rows is checked once. `vet` raises a GenqueueError for a
+    request that breaks a rule the catalog knows nothing of.
+    """
 
     def __init__(
         self,
@@ -150,11 +160,13 @@ class Checker:
         layout: sheets.Layout,
         catalog: models.Catalog,
         usable_providers: frozenset[str],
+        vet: Vet = _nothing_more,
     ) -> None:
         self._maker = recipes.compile_recipe(recipe, layout)
         self._fields = recipes.fields_of(recipe, layout)
         self._catalog = catalog
         self._usable = usable_providers
+        self._vet = vet
         self._known: dict[object, Price] = {}
         self.notes = self._maker.notes
 
@@ -163,7 +175,7 @@ class Checker:
         return self._maker.custom_id(cells)
 
     def request(self, cells: Sequence[str]) -> tuple[states.Kind, requests.AnyRequest]:
-        """The row's request, checked against the catalog. Raises RowFaultError."""
+        """The row's request, checked against the catalog and vetted. Raises RowFaultError."""
         body = self._maker.body(cells)
         slug = body.get("model")
         model = self._catalog.models.get(slug) if isinstance(slug, str) else None
@@ -172,10 +184,11 @@ class Checker:
         try:
             request = requests.parse(model.kind, body)
             requirements.check(model, model.kind, request, "model")
+            self._vet(request)
         except ValueError as error:
             raise self._of_pydantic(error) from None
         except errors.GenqueueError as error:
-            raise self._fault(error.code, error.message, error.param) from None
+            raise self._fault(error.code, error.message, _field_of(error.param)) from None
         return model.kind, request
 
     def price(self, cells: Sequence[str]) -> Price:
@@ -222,6 +235,11 @@ class Checker:
         said = str(first["msg"]).removeprefix("Value error, ")
         named = ".".join(place) or "The row"
         return self._fault("invalid_value", f"{named}: {said[:1].lower()}{said[1:]}."[:500], field)
+
+
+def _field_of(param: str | None) -> str | None:
+    """The field of the request that holds this place: frame_images of frame_images[0].image_url.url."""
+    return re.split(r"[.\[]", param)[0] if param else None
 
 
 def answer_of(request: requests.AnyRequest, sources: Sequence[outputs.Source]) -> str | None:

@@ -1,7 +1,11 @@
 """Refusing a batch by the first bytes of its file: what can be known at once is said at once."""
 
+from functools import partial
+
 from shared import errors
 from shared.domain import batch_rows, models, recipes, sheets
+from shared.outbound import targets
+from shared.services import inputs
 from shared.sheets import heads
 
 _PARAMS = {"unknown_column": "template", "template_without_column": "template", "no_model": "model"}
@@ -14,6 +18,7 @@ def check(
     options: sheets.Options,
     catalog: models.Catalog,
     usable: frozenset[str],
+    guard: targets.Guard,
 ) -> None:
     """Raise InvalidRequestError for a file that cannot be read, columns that do not fit, and parameters the model
     does not take. A workbook, and a header longer than the head, are looked at when the file is read.
@@ -22,7 +27,7 @@ def check(
         layout = heads.layout_of(name, head, options, recipes.columns_named(recipe))
         if layout is None:
             return
-        checker = batch_rows.Checker(recipe, layout, catalog, usable)
+        checker = batch_rows.Checker(recipe, layout, catalog, usable, partial(inputs.check, guard))
         if recipe.template is not None:
             checker.request(["x"] * len(layout.columns))
     except sheets.SheetError as error:

@@ -19,15 +19,26 @@ WORKER = ("python", "-m", "workers")
 @pytest.fixture
 def consumed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The queues that `python -m workers` tells Celery to consume."""
-    given: list[list[str]] = []
+    given: list[dict[str, Any]] = []
+
+    class Worker:
+        exitcode = 0
+
+        def __init__(self, **arguments: object) -> None:
+            given.append(arguments)
+
+        def start(self) -> None:
+            """Consumes nothing."""
+
     monkeypatch.setattr(process, "begin", lambda _: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
-    monkeypatch.setattr(app.app, "worker_main", given.append)
+    monkeypatch.setattr(app.app, "Worker", Worker)
     for signal in (signals.worker_shutting_down, signals.worker_shutdown):
         monkeypatch.setattr(signal, "connect", lambda *_, **__: None)
-    entry.main()
+    with pytest.raises(SystemExit, match="0"):
+        entry.main()
     [arguments] = given
-    return set(arguments[arguments.index("--queues") + 1].split(","))
+    return set(arguments["queues"])
 
 
 def test_a_worker_consumes_every_queue(consumed: set[str]) -> None:

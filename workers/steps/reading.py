@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from functools import partial
 from itertools import dropwhile, islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from shared import clock, logs
 from shared.db import copies
 from shared.domain import batch_rows, batches, recipes, sheets
 from shared.outbound import downloads
-from shared.services import readings
+from shared.services import inputs, readings
 from shared.services import slices as slice_services
 from shared.sheets import files
 from shared.storage import troubles
@@ -43,7 +44,7 @@ async def _read(at: context.Context, here: slice_services.Slice, path: Path) -> 
     wanted = recipes.columns_named(batch.recipe)
     layout = await asyncio.to_thread(files.layout_of, path, batch.source_name, batch.options, wanted)
     usable = batches.reach(at.shelf.current, at.usable_providers(), is_test=batch.is_test)
-    checker = batch_rows.Checker(batch.recipe, layout, at.shelf.current, usable)
+    checker = batch_rows.Checker(batch.recipe, layout, at.shelf.current, usable, partial(inputs.check, at.guard))
     await readings.save_layout(at.db, batch, here.number, layout, checker.notes, size_bytes)
     most_rows = await readings.most_rows(at.db, batch, at.settings.max_batch_rows)
     reader = Reader(batch, checker, files.records(path, layout), most_rows)

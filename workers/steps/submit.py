@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from shared import clock, failpoints, logs
+from shared import clock, errors, failpoints, logs
 from shared.domain import asks, attempts, backoff, capacity, faults, jobs, planning, pricing, routing, states
-from shared.outbound import clients
+from shared.outbound import clients, targets
 from shared.providers import base
 from shared.services import attempts as attempt_services
-from shared.services import claims, completion
+from shared.services import claims, completion, inputs
 from workers import context
 from workers.steps import settle, turns
 
@@ -19,6 +19,9 @@ SEND_SECONDS = 2.0
 # A new model may be asked for before every worker has read the catalog that has it.
 RELOAD_SECONDS = 1.0
 RELOAD_PATIENCE_SECONDS = 30.0
+# How often, and for how long after its making, a job waits for a name server to know where its pictures lie.
+NAME_SECONDS = 5.0
+NAME_PATIENCE_SECONDS = 60.0
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -38,13 +41,37 @@ async def submit(at: context.Context, claim: claims.Claim) -> None:
     route = _route(at, claim)
     asks_now = planning.next_asks(route, claim.history, _wishes(claim), clock.now())
     if isinstance(asks_now, planning.GiveUp):
-        billed = attempts.worst(attempt.billed for attempt in claim.history)
-        await completion.end(at.db, claim.job, jobs.Ending.of_fault(asks_now.fault, billed), clock.now())
+        await _give_up(at, claim, asks_now.fault)
+        return
+    if not await _may_bring_its_pictures(at, claim):
         return
     try:
         await _ask(at, claim, route, asks_now)
     except capacity.FullError as full:
         await claims.release(at.db, claim.job, states.Step.SUBMIT, clock.now() + timedelta(seconds=full.seconds))
+
+
+async def _give_up(at: context.Context, claim: claims.Claim, fault: faults.Fault) -> None:
+    billed = attempts.worst(attempt.billed for attempt in claim.history)
+    await completion.end(at.db, claim.job, jobs.Ending.of_fault(fault, billed), clock.now())
+
+
+async def _may_bring_its_pictures(at: context.Context, claim: claims.Claim) -> bool:
+    """Whether the pictures lie where we may send a provider. They were vetted when the job was accepted, or its row
+    read; but a name may mean another address by now. If not, the job is failed, or put off while no name server
+    answers.
+    """
+    try:
+        await inputs.vet(at.guard, claim.request)
+    except errors.ForbiddenUrlError as error:
+        now, patience = clock.now(), timedelta(seconds=NAME_PATIENCE_SECONDS)
+        is_unknown = (error.details or {}).get("rule") == targets.Rule.UNRESOLVABLE
+        if is_unknown and now < claim.job.created_at + patience:
+            await claims.release(at.db, claim.job, states.Step.SUBMIT, now + timedelta(seconds=NAME_SECONDS))
+        else:
+            await _give_up(at, claim, faults.Fault(faults.FaultKind.INVALID_INPUT, f"{error.param}: {error.message}"))
+        return False
+    return True
 
 
 async def _ask(
