@@ -77,7 +77,8 @@ async def _write(at: context.Context, due: polls.Due, outcome: base.Finished | b
             return
         attempt, now = _asked(claim, due), clock.now()
         if isinstance(outcome, base.Finished):
-            await attempt_services.succeeded(at.db, claim.job, attempt, outcome.sources, outcome.usage, None, now)
+            win = attempt_services.Win(attempt, outcome.sources, outcome.usage)
+            await attempt_services.succeeded(at.db, claim.job, win, now)
         else:
             failed = states.AttemptStatus.FAILED
             await attempt_services.ended_badly(

@@ -172,7 +172,7 @@ class World:
 
     async def _done(self, hold: Hold, attempt: attempts.Attempt) -> None:
         source = outputs.Source(text="x")
-        await attempt_services.succeeded(self.db, hold.job, attempt, [source], None, None, self.now)
+        await attempt_services.succeeded(self.db, hold.job, attempt_services.Win(attempt, [source]), self.now)
 
     async def _polled(self, hold: Hold, attempt: attempts.Attempt, outcome: Outcome) -> None:
         self.drop(hold)
