@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     default_deadline_seconds: int = Field(3600, description="How long a job may take when the caller does not say.")
     lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
     worker_threads: int = Field(32, description="Task threads in one worker process.")
-    poll_batch_size: int = Field(500, description="Due polls one doorbell takes.")
+    poll_batch_size: int = Field(500, description="Polls a worker process has in the air at most.")
     worker_slices: int = Field(4, description="Slices of batches one worker process has in hand at once.")
     slice_rows: int = Field(200, description="Rows of a batch one slice keeps in the air.")
     max_batch_bytes: int = Field(1024**3, description="The largest file taken as a batch.")
