@@ -133,12 +133,8 @@ class World:
         assert len(page.listed) == 20
 
     async def due_polls(self) -> None:
-        """One batch of due polls, claimed and given back."""
-        assert len(await polls.take(self.db, OWNER, clock.now(), 50)) == 50
-        async with self.db.transaction() as connection:
-            await connection.execute(
-                sa.text("UPDATE jobs SET lease_owner = NULL WHERE lease_owner = :me"), {"me": OWNER}
-            )
+        """One batch of due polls, taken and due again at once."""
+        assert len(await polls.take(self.db, clock.now(), 50, lambda _: 0.0)) == 50
 
     async def run(self, sql: str, **values: object) -> None:
         """A statement that may take long, with those of the values that it names."""

@@ -24,6 +24,9 @@ AT_ONCE = 200
 FINISHING = 200
 SLOW_SECONDS = 20.0
 HEADERS = {"Authorization": "Bearer sandbox"}
+# What the jobs that never end are in our books; at the provider they hang. (Under the name of the model that hangs they
+# would be given up after 10 s.) They were polled so often before that the pause between polls has grown to its longest.
+MODEL, POLLED_BEFORE = "sandbox/video", 14
 
 FILL = """
 WITH given AS (
@@ -35,11 +38,14 @@ WITH given AS (
     $7, 0, $5, attempt FROM given
 ), asked AS (INSERT INTO requests (job_id, body) SELECT job, '{"model": "sandbox/video", "prompt": "x"}' FROM given)
 INSERT INTO attempts (id, job_id, number, model, provider, upstream_model, status, reference, upstream_id, created_at,
-  sent_at, accepted_at)
-SELECT attempt, job, 1, $4, 'sandbox', 'video', 'accepted', attempt, upstream, $5, $5, $5 FROM given
+  sent_at, accepted_at, poll_count)
+SELECT attempt, job, 1, $4, 'sandbox', 'video', 'accepted', attempt, upstream, $5, $5, $5, $8 FROM given
 """
-POLLED = "SELECT count(*) FROM attempts WHERE poll_count >= $1 AND model = 'sandbox/video-hang'"
-DUE_NOW = "UPDATE jobs SET due_at = now() WHERE step = 'poll' AND model = 'sandbox/video-hang'"
+POLLED = "SELECT count(*) FROM attempts WHERE poll_count >= $1 AND model = $2"
+DUE = "UPDATE jobs SET due_at = $1 WHERE step = 'poll' AND lease_owner IS NULL AND model = $2"
+SPREAD = "UPDATE jobs SET due_at = now() + random() * interval '13 s' WHERE step = 'poll' AND model = $1"
+# A round may not be longer than what the catalog calls stuck.
+ACCEPTED_NOW = "UPDATE attempts SET accepted_at = now() WHERE model = $1"
 
 
 async def begin(session: aiohttp.ClientSession, url: str, model: str, count: int) -> list[str]:
@@ -71,22 +77,31 @@ async def bare(session: aiohttp.ClientSession, url: str, upstream: list[str]) ->
     return len(upstream) / (time.perf_counter() - began)
 
 
-async def put_in_the_air(connection: asyncpg.Connection, model: str, upstream: list[str], due_seconds: float) -> None:
+async def put_in_the_air(
+    connection: asyncpg.Connection, model: str, upstream: list[str], due_seconds: float, polled: int = 0
+) -> None:
     """Jobs that were accepted just now, with their next poll so much later."""
     now = clock.now()
     jobs = [ids.new(ids.Prefix.JOB) for _ in upstream]
     attempts = [ids.new(ids.Prefix.ATTEMPT) for _ in upstream]
     due = now + timedelta(seconds=due_seconds)
-    await connection.execute(FILL, jobs, attempts, upstream, model, now, now + timedelta(hours=5), due, timeout=120)
+    deadline = now + timedelta(hours=5)
+    await connection.execute(FILL, jobs, attempts, upstream, model, now, deadline, due, polled, timeout=120)
 
 
 async def ours(connection: asyncpg.Connection, number: int, jobs: int) -> float:
-    """Polls a second from the moment all are due until each was polled once more."""
-    await connection.execute(DUE_NOW, timeout=120)
+    """Polls a second from the moment all are due until each was polled once more. Then none is due for an hour."""
+    await connection.execute(ACCEPTED_NOW, MODEL, timeout=120)
+    await connection.execute(DUE, clock.now(), MODEL, timeout=120)
+    # As whoever makes something due does: of what falls due by itself the relay knows when.
+    await connection.execute(f"NOTIFY {hints.CHANNEL}")
     began = time.perf_counter()
-    while await connection.fetchval(POLLED, number) < jobs:  # noqa: ASYNC110 - what counts is what is written down
+    wanted = POLLED_BEFORE + number
+    while await connection.fetchval(POLLED, wanted, MODEL) < jobs:  # noqa: ASYNC110 - what counts is what is written
         await asyncio.sleep(0.05)
-    return jobs / (time.perf_counter() - began)
+    took = time.perf_counter() - began
+    await connection.execute(DUE, clock.now() + timedelta(hours=1), MODEL, timeout=120)
+    return jobs / took
 
 
 async def lateness(connection: asyncpg.Connection) -> list[float]:
@@ -115,12 +130,14 @@ async def measure(local: stack.Stack, session: aiohttp.ClientSession, jobs: int,
     url = local.env["GENQUEUE_SANDBOX_URL"]
     connection = await asyncpg.connect(hints.dsn(local.env["GENQUEUE_DATABASE_URL"]))
     upstream = await begin(session, url, "video-hang", jobs)
-    await put_in_the_air(connection, "sandbox/video-hang", upstream, 3600.0)
+    await put_in_the_air(connection, MODEL, upstream, 3600.0, POLLED_BEFORE)
     yardsticks, measured = [], []
     for number in range(1, rounds + 1):
         yardsticks.append(await bare(session, url, upstream))
         measured.append(await ours(connection, number, jobs))
     worker = psutil.Process(local.pids["worker-1"])
+    # What hangs is asked for all the while, as it comes due.
+    await connection.execute(SPREAD, MODEL, timeout=120)
     slow = await begin(session, url, "video-slow", FINISHING)
     await put_in_the_air(connection, "sandbox/video-slow", slow, backoff.poll_seconds(0, SLOW_SECONDS, "x"))
     late = await lateness(connection)

@@ -71,12 +71,12 @@ async def _desk(configured: settings.Settings, found: models.Catalog, provider: 
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     trusted = frozenset({downloads.origin(registry.base_url(provider, urls))})
     downloader = downloads.Downloader(trusted, _guard(configured))
-    async with clients.provider_client() as client, clients.provider_client(keep_alive=False) as fresh_client:
-        try:
-            made = registry.Registry(urls, keys, client, fresh_client)
-            yield Desk(found, provider, len(keys.get(provider.name, [])), made, downloader)
-        finally:
-            await downloader.close()
+    made = registry.Registry(urls, keys, clients.provider_session(), clients.provider_session(keep_alive=False))
+    try:
+        yield Desk(found, provider, len(keys.get(provider.name, [])), made, downloader)
+    finally:
+        await made.close()
+        await downloader.close()
 
 
 def _guard(configured: settings.Settings) -> targets.Guard:

@@ -71,6 +71,7 @@ class Context:
         await self.news.close()
         await self.watch.close()
         await self.capacity.close()
+        await self.registry.close()
         await self.downloader.close()
         await self.db.close()
         self.store.close()
@@ -95,7 +96,7 @@ def open_context(configured: settings.Settings) -> Context:
         db=db,
         store=objects.Objects(bucket.location_of(configured)),
         shelf=catalog,
-        registry=registry.Registry(urls, keys, clients.provider_client(), clients.provider_client(keep_alive=False)),
+        registry=registry.Registry(urls, keys, clients.provider_session(), clients.provider_session(keep_alive=False)),
         downloader=downloads.Downloader(_origins(catalog.current, urls), guard),
         guard=guard,
         hints=hints.Hints(url),

@@ -10,7 +10,7 @@ import structlog
 
 from shared import clock, logs, metrics, settings
 from shared.services import claims, slices
-from workers import context, loop
+from workers import context, loop, poller
 
 HEARTBEATS_PER_LEASE = 3
 NAME = "worker"
@@ -25,6 +25,7 @@ class Process:
         self._settings = configured
         self.loop = loop.Loop()
         self._context: context.Context | None = None
+        self._poller: poller.Poller | None = None
         self._heart: asyncio.Task[None] | None = None
 
     @property
@@ -46,6 +47,11 @@ class Process:
             self._context = None
             self.loop.stop()
 
+    async def wake_poller(self) -> None:
+        """Have the poller look for what is due; on the loop, as it is not made for threads."""
+        if self._poller is not None:
+            self._poller.wake()
+
     def reload_catalog(self) -> None:
         """Read the catalog again, soon; a bad one is logged and the old one serves on. Never waits."""
         threading.Thread(target=self.at.reload_catalog, name="catalog", daemon=True).start()
@@ -54,11 +60,15 @@ class Process:
         self._context = context.open_context(self._settings)
         with contextlib.suppress(Exception):  # Postgres may be away: the heart keeps trying
             await self._beat()
+        self._poller = poller.Poller(self._context)
+        self._poller.start()
         self._heart = asyncio.create_task(self._beat_for_ever(), name="heartbeat")
 
     async def _close(self, opened: context.Context) -> None:
         if self._heart is not None:
             self._heart.cancel()
+        if self._poller is not None:
+            await self._poller.close()
         await opened.courier.close()
         with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
             await claims.leave(opened.db, opened.process_id)

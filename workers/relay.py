@@ -6,12 +6,14 @@ It holds no state: two relays may run, and one that dies is missed by nobody for
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import math
 import signal
 from datetime import datetime
 
 import asyncpg
 import structlog
+import uvloop
 
 from shared import clock, failpoints, logs, metrics, settings
 from shared.db import engine
@@ -32,6 +34,8 @@ DELIVERY_DOORBELLS = 2
 FORGET_BATCH = 500
 # Polls stay due until a worker takes them; ringing for the same ones all the time would flood the broker.
 POLL_RING_SECONDS = 0.2
+# Hints that come closer together than this are one round; the first one after a pause begins a round at once.
+ROUND_SECONDS = 0.02
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -48,6 +52,9 @@ class Relay:
         self._bells = doorbells.Doorbells()
         self._woken = asyncio.Event()
         self._limits = receivers.Limits(in_flight=configured.webhook_concurrency)
+        self._round_at = 0.0
+        # When a delivery may be sent next, as of the last round: a change since then has given a hint.
+        self._delivery_at: datetime | None = None
         self._polls_rung_at = 0.0
         self._upkeep_goes_on = False
         self._deliveries_rung_at = 0.0
@@ -67,11 +74,12 @@ class Relay:
             await self._db.close()
 
     async def _ring(self) -> None:
+        self._round_at = asyncio.get_running_loop().time()
         found = await due.take(self._db, clock.now(), RING_BATCH, self._settings.worker_threads)
-        deliveries_at = await deliveries.next_at(self._db, self._limits)
+        self._delivery_at = await deliveries.next_at(self._db, self._limits)
         turns = await due.take_slices(self._db, clock.now(), self._settings.worker_slices, self._settings.slice_rows)
         failpoints.reach(failpoints.Failpoint.RUNG)
-        polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(deliveries_at)
+        polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(self._delivery_at)
         try:
             await self._bells.ring(found.job_ids, polls, sendings, turns)
         except Exception:
@@ -126,12 +134,13 @@ class Relay:
 
     async def _pause(self) -> None:
         """Until something is due, a hint comes, or a second has passed."""
-        moments = (await due.next_at(self._db), await deliveries.next_at(self._db, self._limits))
+        moments = (await due.next_at(self._db), self._delivery_at)
         next_at = min((moment for moment in moments if moment is not None), default=None)
         wait = TICK_SECONDS if next_at is None else (next_at - clock.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(wait, TICK_SECONDS) if wait > 0 else POLL_RING_SECONDS):
                 await self._woken.wait()
+        await asyncio.sleep(self._round_at + ROUND_SECONDS - asyncio.get_running_loop().time())
         self._woken.clear()
 
     async def _rest(self) -> None:
@@ -173,6 +182,9 @@ async def _run_until_told(configured: settings.Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     # The signal to read the catalog again goes to all processes; the relay knows no models.
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: _log.info("hangup_ignored"))
+    # What is there now stays: the collector of cycles need not look through it again.
+    gc.collect()
+    gc.freeze()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
@@ -183,7 +195,8 @@ def main() -> None:
     logs.configure(configured.log_level, configured.log_format)
     failpoints.arm(configured.failpoints, configured.failpoints_path)
     exposition.serve(configured)
-    asyncio.run(_run_until_told(configured))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run_until_told(configured))
 
 
 if __name__ == "__main__":

@@ -89,19 +89,18 @@ async def by_ids(connection: engine.Connection, attempt_ids: list[str]) -> dict[
     return {row.id: rows.attempt(row) for row in found}
 
 
-async def save_sources(
+async def succeed(
     connection: engine.Connection,
     attempt_id: str,
     sources: tuple[outputs.Source, ...],
     usage: outputs.Usage | None,
-) -> None:
-    """Keep what the provider answered, bytes and all, so that a crash after this never asks again."""
-    await note(
-        connection,
-        attempt_id,
-        sources=[rows.source(source) for source in sources],
-        usage=asdict(usage) if usage else None,
-    )
+    **values: Any,  # noqa: ANN401 - columns
+) -> attempts.Attempt:
+    """Move an attempt to `succeeded` and keep what the provider answered, bytes and all, so that a crash after this
+    never asks again. Raises StaleAttemptError.
+    """
+    told = {"sources": [rows.source(source) for source in sources], "usage": asdict(usage) if usage else None}
+    changed = await change(connection, attempt_id, states.AttemptStatus.SUCCEEDED, **told, **values)
     bodies = [
         {"attempt_id": attempt_id, "number": number, "body": source.body}
         for number, source in enumerate(sources)
@@ -109,6 +108,7 @@ async def save_sources(
     ]
     if bodies:
         await connection.execute(sa.insert(tables.attempt_bodies), bodies)
+    return changed
 
 
 async def body(connection: engine.Connection, attempt_id: str, number: int) -> bytes:

@@ -1,6 +1,7 @@
 """Claiming jobs: conditional updates with an owner and a fence. A doubled or late doorbell finds nothing here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,11 +25,48 @@ class LostClaimError(Exception):
     """Another process has claimed this job since; whatever this one learned is not written."""
 
 
-async def claim(connection: engine.Connection, job_id: str, owner: str, now: datetime) -> jobs.Job | None:
-    """Take a due job that nobody holds; None if there is nothing to take."""
+# Made once: building it takes as long as running it.
+_CLAIM = (
+    sa.update(_JOBS)
+    .where(
+        *(_JOBS.c.id == sa.bindparam("job"), _JOBS.c.lease_owner.is_(None), _ACTIVE, _WORK),
+        _JOBS.c.due_at <= sa.bindparam("now"),
+    )
+    .values(lease_owner=sa.bindparam("owner"), fence=_JOBS.c.fence + 1)
+    .returning(_JOBS)
+    .cte("taken")
+)
+_CLAIM_WITH_REQUEST = sa.select(_CLAIM, tables.requests.c.body, tables.requests.c.prices).select_from(
+    _CLAIM.join(tables.requests, tables.requests.c.job_id == _CLAIM.c.id, isouter=True)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job that was claimed, and its request (empty if it was forgotten) with the prices it was accepted at."""
+
+    job: jobs.Job
+    body: dict[str, Any]
+    prices: dict[str, dict[str, str]]
+
+
+async def claim(connection: engine.Connection, job_id: str, owner: str, now: datetime) -> Taken | None:
+    """Take a due job that nobody holds, in one statement; None if there is nothing to take."""
+    taken = await connection.execute(_CLAIM_WITH_REQUEST, {"job": job_id, "owner": owner, "now": now})
+    row = taken.one_or_none()
+    return Taken(rows.job(row), row.body or {}, row.prices or {}) if row else None
+
+
+async def claim_poll(connection: engine.Connection, job_id: str, attempt_id: str, owner: str) -> jobs.Job | None:
+    """Take a job that waits for this attempt and that nobody holds; None if there is nothing to take."""
     taken = await connection.execute(
         sa.update(_JOBS)
-        .where(_JOBS.c.id == job_id, _JOBS.c.lease_owner.is_(None), _ACTIVE, _WORK, _JOBS.c.due_at <= now)
+        .where(
+            _JOBS.c.id == job_id,
+            _JOBS.c.attempt_id == attempt_id,
+            _JOBS.c.step == states.Step.POLL,
+            _JOBS.c.lease_owner.is_(None),
+        )
         .values(lease_owner=owner, fence=_JOBS.c.fence + 1)
         .returning(_JOBS)
     )
@@ -36,36 +74,32 @@ async def claim(connection: engine.Connection, job_id: str, owner: str, now: dat
     return rows.job(row) if row else None
 
 
-async def claim_polls(connection: engine.Connection, owner: str, now: datetime, limit: int) -> list[jobs.Job]:
-    """Take up to `limit` jobs whose poll is due, the longest overdue first."""
-    due = (
-        sa.select(_JOBS.c.id)
-        .where(_JOBS.c.step == states.Step.POLL, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at <= now)
-        .order_by(_JOBS.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = await connection.execute(
-        sa.update(_JOBS)
-        .where(_JOBS.c.id.in_(due.scalar_subquery()))
-        .values(lease_owner=owner, fence=_JOBS.c.fence + 1)
-        .returning(_JOBS)
-    )
-    return [rows.job(row) for row in taken]
-
-
 async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:  # noqa: ANN401 - columns
     """Write to a claimed job. Raises LostClaimError if the claim is no longer this process's."""
+    return rows.job(await _write(connection, job, values))
+
+
+async def write_for_event(
+    connection: engine.Connection,
+    job: jobs.Job,
+    **values: Any,  # noqa: ANN401 - columns
+) -> dict[str, Any]:
+    """As `write`, and count the event that is to tell of it; answers the whole row, for `events.append_to`."""
+    row = await _write(connection, job, {**values, "sequence": _JOBS.c.sequence + 1})
+    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+
+
+async def _write(connection: engine.Connection, job: jobs.Job, values: Mapping[str, Any]) -> sa.Row[Any]:
     changed = await connection.execute(
         sa.update(_JOBS)
         .where(_JOBS.c.id == job.id, _JOBS.c.fence == job.fence, _JOBS.c.lease_owner == job.lease_owner)
         .values(**values)
         .returning(_JOBS)
     )
-    row = changed.one_or_none()
+    row: sa.Row[Any] | None = changed.one_or_none()
     if row is None:
         raise LostClaimError(job.id)
-    return rows.job(row)
+    return row
 
 
 async def release(connection: engine.Connection, job: jobs.Job, step: states.Step, due_at: datetime) -> jobs.Job:

@@ -41,7 +41,19 @@ async def append(
     """Insert the subject's next event, its body frozen as the subject now stands, and a delivery for everybody who
     wants it. Call after the change is written. The row lock on the subject makes its sequence gapless.
     """
-    subject = await _count(connection, subject_id)
+    return await append_to(connection, await _count(connection, subject_id), tenant_id, event_type, now, data)
+
+
+async def append_to(
+    connection: engine.Connection,
+    subject: Mapping[str, Any],
+    tenant_id: str,
+    event_type: events.EventType,
+    now: datetime,
+    data: Mapping[str, Any],
+) -> events.Event:
+    """As `append`, for a subject whose whole row, with the event's number in its sequence, was just written."""
+    subject_id = subject["id"]
     about_job = subject_id.startswith(ids.Prefix.JOB)
     shown = await _job_data(connection, subject, event_type, data) if about_job else _data(subject, data)
     event = _made(subject, tenant_id, event_type, now, shown)

@@ -22,6 +22,11 @@ class Source:
     text: str | None = None
     body: bytes | None = None
 
+    @property
+    def is_inline(self) -> bool:
+        """Whether it came as bytes, which are kept apart until they are stored."""
+        return self.url is None and self.text is None
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

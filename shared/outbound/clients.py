@@ -1,4 +1,6 @@
-"""The HTTP clients of a process: the httpx API on an aiohttp transport (28 times plain httpx on a wide pool)."""
+"""The HTTP clients of a process: aiohttp itself for asking providers, and for fetching the httpx API on an aiohttp
+transport (28 times plain httpx on a wide pool).
+"""
 
 import contextvars
 import socket
@@ -45,9 +47,16 @@ async def _check_the_time(*_: object) -> None:
         raise TooLateError
 
 
-def provider_client(*, keep_alive: bool = True) -> httpx.AsyncClient:
-    """A client for hosts the operator has configured. No redirects, no proxies from the environment, no retries."""
-    return _client(lambda: aiohttp.TCPConnector(limit=0, force_close=not keep_alive))
+def provider_session(*, keep_alive: bool = True) -> aiohttp.ClientSession:
+    """For asking hosts the operator has configured. No redirects unless asked for, no proxies from the environment,
+    no repeated POST. Needs a running loop.
+    """
+    return _session(aiohttp.TCPConnector(limit=0, force_close=not keep_alive), auto_decompress=True)
+
+
+def provider_client() -> httpx.AsyncClient:
+    """For fetching from hosts the operator has configured. No redirects, no proxies from the environment."""
+    return _client(lambda: aiohttp.TCPConnector(limit=0))
 
 
 def guarded_client(guard: targets.Guard) -> httpx.AsyncClient:
@@ -97,19 +106,19 @@ def _result(host: str, port: int, address: str) -> abc.ResolveResult:
 
 
 def _client(connector: Callable[[], aiohttp.TCPConnector]) -> httpx.AsyncClient:
+    transport = httpx_aiohttp.AiohttpTransport(client=lambda: _session(connector(), auto_decompress=False))
+    return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
+
+
+def _session(connector: aiohttp.TCPConnector, *, auto_decompress: bool) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
     # In spite of its name aiohttp 3 calls it before it writes the headers.
     trace.on_request_headers_sent.append(_check_the_time)
-
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=connector(),
-            auto_decompress=False,
-            trust_env=False,
-            trace_configs=[trace],
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        )
-
-    transport = httpx_aiohttp.AiohttpTransport(client=session)
-    return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
+    return aiohttp.ClientSession(
+        connector=connector,
+        auto_decompress=auto_decompress,
+        trust_env=False,
+        trace_configs=[trace],
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+    )

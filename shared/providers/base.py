@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-import httpx
+import aiohttp
 
 from shared.domain import faults, models, outputs, requests, sizes, states
 
@@ -150,5 +150,5 @@ class Connection:
     provider: models.Provider
     base_url: str
     key: str
-    client: httpx.AsyncClient
-    fresh_client: httpx.AsyncClient
+    client: aiohttp.ClientSession
+    fresh_client: aiohttp.ClientSession

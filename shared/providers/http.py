@@ -1,6 +1,7 @@
 """One HTTP request to a provider: never retried, bounded in time and size, and honest about what is known."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,13 +24,16 @@ LONGEST_WAIT_SECONDS = 86_400.0
 # What reading an answer of an unexpected shape raises. Whatever a provider sends, an adapter does not raise.
 MISSHAPEN = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 
+# The errors that tell for sure that not a byte of the request was sent. All others leave doubt.
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `json` is None when the body is not a JSON object."""
+    """A whole answer. `headers` know no case; `json` is None when the body is not a JSON object."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     json: dict[str, Any] | None
     content: bytes = b""
 
@@ -79,7 +83,7 @@ Answer = Reply | NeverSent | Lost
 
 
 async def send(
-    client: httpx.AsyncClient,
+    session: aiohttp.ClientSession,
     method: str,
     url: str,
     *,
@@ -91,46 +95,55 @@ async def send(
     """Send one request, with a JSON body or a multipart form, and read its answer, within `seconds` in all. Never
     raises for what the network does.
     """
-    parts = None if form is None else [(name, _part(value)) for name, value in form.items()]
     try:
-        request = client.build_request(method, url, headers=dict(headers), json=body, files=parts, timeout=seconds)
-    except (httpx.InvalidURL, UnicodeError) as error:  # a URL or a key that no header can carry
+        own, data = _content(body, form)
+        checked = _checked(headers) | own
+    except ValueError as error:  # a key that no header can carry, a text that is no Unicode
         return NeverSent(type(error).__name__)
     try:
-        async with asyncio.timeout(seconds):
-            response = await client.send(request, stream=True)
+        async with (
+            asyncio.timeout(seconds),
+            session.request(method, url, headers=checked, data=data, allow_redirects=False) as response,
+        ):
             failpoints.reach(failpoints.Failpoint.REQUEST_SENT)
-            try:
-                content = await _read_capped(response)
-            finally:
-                await response.aclose()
-    except (httpx.HTTPError, aiohttp.ClientError) as error:  # the transport lets some of aiohttp's own through
-        return NeverSent(_name(error)) if _never_sent(error) else Lost(_name(error))
+            content = await _read_capped(response)
+    except aiohttp.ClientError as error:
+        return NeverSent(_name(error)) if isinstance(error, _NEVER_SENT) else Lost(_name(error))
     except TimeoutError:
         return Lost(f"no answer within {seconds:g} s")
     if content is None:
         return Lost(f"an answer of more than {BODY_CAP_BYTES} bytes")
-    return Reply(response.status_code, response.headers, _object(content), content)
+    return Reply(response.status, response.headers, _object(content), content)
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers, if they can be sent as they are. Raises ValueError."""
+    for value in headers.values():
+        if not value.isascii() or not value.isprintable():
+            raise ValueError("a header must be printable ASCII")
+    return dict(headers)
+
+
+def _content(body: Mapping[str, Any] | None, form: Form | None) -> tuple[dict[str, str], bytes | None]:
+    """What is sent, and the headers that describe it. Raises ValueError."""
+    if form is not None:
+        parts = [(name, _part(value)) for name, value in form.items()]
+        made = httpx.Request("POST", "http://form", files=parts)
+        return {"Content-Type": made.headers["content-type"]}, made.read()
+    if body is not None:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return {"Content-Type": "application/json"}, text.encode()
+    return {}, None
 
 
 def _part(value: str | File) -> tuple[str | None, bytes] | tuple[str | None, bytes, str]:
     return (value.name, value.body, value.media_type) if isinstance(value, File) else (None, value.encode())
 
 
-def _never_sent(error: Exception) -> bool:
-    """httpx-aiohttp 0.2.0 reports a connection cut in mid-answer (ServerDisconnectedError) as ConnectTimeout, so
-    httpx's class cannot tell doubt from safety; the aiohttp error beneath it can.
-    """
-    cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__
-    if isinstance(cause, aiohttp.ClientError):
-        return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
-    return isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol)
-
-
-async def _read_capped(response: httpx.Response) -> bytes | None:
+async def _read_capped(response: aiohttp.ClientResponse) -> bytes | None:
     parts: list[bytes] = []
     size = 0
-    async for part in response.aiter_bytes():
+    async for part in response.content.iter_any():
         size += len(part)
         if size > BODY_CAP_BYTES:
             return None
@@ -147,7 +160,7 @@ def _object(content: bytes) -> dict[str, Any] | None:
 
 
 def _name(error: Exception) -> str:
-    return type(error.__cause__ or error).__name__
+    return type(error).__name__
 
 
 def parse_retry_after(value: str | None) -> float | None:

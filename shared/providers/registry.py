@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urljoin
 
-import httpx
+import aiohttp
 
 from shared.domain import models
 from shared.providers import (
@@ -60,22 +60,31 @@ SANDBOX_KEY = "sandbox-key"
 
 
 class Registry:
-    """Adapters for the providers of one catalog. Built again when the catalog is."""
+    """Adapters for the providers of one catalog. An adapter is made once, and anew when the catalog was read again."""
 
     def __init__(
         self,
         urls: Mapping[str, str],
         keys: Mapping[str, Sequence[str]],
-        client: httpx.AsyncClient,
-        fresh_client: httpx.AsyncClient,
+        client: aiohttp.ClientSession,
+        fresh_client: aiohttp.ClientSession,
     ) -> None:
         self._urls = dict(urls)
         self._keys = {name: tuple(values) for name, values in keys.items()}
         self._client = client
         self._fresh_client = fresh_client
+        self._made: dict[tuple[str, int], tuple[models.Provider, base.Adapter]] = {}
 
     def adapter(self, provider: models.Provider, credential: int) -> base.Adapter:
         """The adapter that speaks to this provider with its `credential`-th key."""
+        known = self._made.get((provider.name, credential))
+        if known is not None and known[0] is provider:
+            return known[1]
+        made = self._make(provider, credential)
+        self._made[provider.name, credential] = (provider, made)
+        return made
+
+    def _make(self, provider: models.Provider, credential: int) -> base.Adapter:
         keys = self._keys_of(provider)
         connection = base.Connection(
             provider=provider,
@@ -85,6 +94,11 @@ class Registry:
             fresh_client=self._fresh_client,
         )
         return ADAPTERS[provider.adapter](connection)
+
+    async def close(self) -> None:
+        """Close the connections to all providers. May be repeated."""
+        await self._client.close()
+        await self._fresh_client.close()
 
     def _keys_of(self, provider: models.Provider) -> Sequence[str]:
         if provider.adapter == "sandbox":

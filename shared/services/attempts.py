@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from shared import failpoints, ids
+from shared import ids
 from shared.db import attempts, claims, engine, events
 from shared.db import capacity as capacity_rows
 from shared.db import jobs as job_rows
@@ -22,11 +22,12 @@ _CLEARED = {"fault": None, "fault_message": None, "retry_after_seconds": None}
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """An attempt with what its provider delivered."""
+    """An attempt with what its provider delivered; `upstream_id` if it is news."""
 
     attempt: Attempt
     sources: Sequence[outputs.Source]
-    usage: outputs.Usage | None
+    usage: outputs.Usage | None = None
+    upstream_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,10 @@ async def mark_sent(db: engine.Database, job: jobs.Job, attempt: Attempt, now: d
     """
     async with db.transaction() as connection:
         if job.status is states.JobStatus.QUEUED:
-            await claims.write(connection, job, status=states.JobStatus.IN_PROGRESS, started_at=now)
-            await events.append(
-                connection, job.id, job.tenant_id, domain_events.EventType.JOB_STARTED, now, {"attempt": attempt.number}
-            )
+            values = {"status": states.JobStatus.IN_PROGRESS, "started_at": now}
+            row = await claims.write_for_event(connection, job, **values)
+            kind, told = domain_events.EventType.JOB_STARTED, {"attempt": attempt.number}
+            await events.append_to(connection, row, job.tenant_id, kind, now, told)
         else:
             await claims.write(connection, job, fence=job.fence)
         sent = await attempts.change(connection, attempt.id, states.AttemptStatus.SENT, sent_at=now, ask_count=1)
@@ -113,24 +114,27 @@ async def accepted(
         await claims.release(connection, job, states.Step.POLL, poll_at)
 
 
-async def succeeded(
-    db: engine.Database,
-    job: jobs.Job,
-    attempt: Attempt,
-    sources: Sequence[outputs.Source],
-    usage: outputs.Usage | None,
-    upstream_id: str | None,
-    now: datetime,
-) -> None:
+async def succeeded(db: engine.Database, job: jobs.Job, win: Win, now: datetime) -> None:
     """The provider is done: keep its results, so that a crash never asks for them again, and give the job back,
     due now, to be collected. Commits. Raises LostClaimError.
     """
-    values = {"finished_at": now} | ({"upstream_id": upstream_id} if upstream_id else {})
     async with db.transaction() as connection:
-        await attempts.change(connection, attempt.id, states.AttemptStatus.SUCCEEDED, **values)
-        await attempts.save_sources(connection, attempt.id, tuple(sources), usage)
+        await _succeed(connection, win, now)
         await claims.release(connection, job, states.Step.COLLECT, now)
-    failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
+
+
+async def delivered(db: engine.Database, job: jobs.Job, win: Win, now: datetime) -> tuple[jobs.Job, Attempt]:
+    """As `succeeded`, but the job stays claimed, to be collected by this process at once; answers it and the attempt
+    as they are now. Commits. Raises LostClaimError.
+    """
+    async with db.transaction() as connection:
+        attempt = await _succeed(connection, win, now)
+        return await claims.write(connection, job, step=states.Step.COLLECT, due_at=now), attempt
+
+
+async def _succeed(connection: engine.Connection, win: Win, now: datetime, **values: object) -> Attempt:
+    found = values | {"finished_at": now} | ({"upstream_id": win.upstream_id} if win.upstream_id else {})
+    return await attempts.succeed(connection, win.attempt.id, tuple(win.sources), win.usage, **found)
 
 
 async def overtaken(
@@ -142,10 +146,7 @@ async def overtaken(
     async with db.transaction() as connection:
         if winner.attempt.status is states.AttemptStatus.IN_DOUBT:
             await attempts.change(connection, winner.attempt.id, states.AttemptStatus.ACCEPTED, accepted_at=now)
-        await attempts.change(
-            connection, winner.attempt.id, states.AttemptStatus.SUCCEEDED, finished_at=now, **_CLEARED
-        )
-        await attempts.save_sources(connection, winner.attempt.id, tuple(winner.sources), winner.usage)
+        await _succeed(connection, winner, now, **_CLEARED)
         await attempts.change(connection, loser.id, loser_status, finished_at=now)
         await claims.release(connection, job, states.Step.COLLECT, now)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from shared.db import attempts, claims, deliveries, engine
 from shared.db import jobs as job_rows
@@ -31,8 +32,20 @@ class Claim:
 
 async def claim(db: engine.Database, job_id: str, owner: str, now: datetime) -> Claim | None:
     """Take a due job that nobody holds; None for a doubled, late or early doorbell. Commits. May be repeated."""
+    async with db.single() as connection:
+        taken = await claims.claim(connection, job_id, owner, now)
+    if taken is None:
+        return None
+    if taken.job.attempt_id is None and taken.job.rerun_of is None:  # never asked
+        return Claim(taken.job, requests.parse(taken.job.kind, taken.body), (), taken.prices)
+    async with db.reading() as connection:
+        return await _completed(connection, taken.job, taken.body, taken.prices)
+
+
+async def claim_poll(db: engine.Database, job_id: str, attempt_id: str, owner: str) -> Claim | None:
+    """Take a job that waits for this attempt, to act on what became of it; None if another was quicker. Commits."""
     async with db.transaction() as connection:
-        job = await claims.claim(connection, job_id, owner, now)
+        job = await claims.claim_poll(connection, job_id, attempt_id, owner)
         return await _load(connection, job) if job else None
 
 
@@ -84,8 +97,14 @@ async def rescue(db: engine.Database) -> list[str]:
 
 async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
     stored = await job_rows.stored_request(connection, job.tenant_id, job.id)
-    request = requests.parse(job.kind, stored.body if stored else {})
-    history, prices = tuple(await attempts.of_job(connection, job.id)), stored.prices if stored else {}
+    return await _completed(connection, job, stored.body if stored else {}, stored.prices if stored else {})
+
+
+async def _completed(
+    connection: engine.Connection, job: jobs.Job, body: dict[str, Any], prices: dict[str, dict[str, str]]
+) -> Claim:
+    request = requests.parse(job.kind, body)
+    history = tuple(await attempts.of_job(connection, job.id))
     if job.rerun_of is None or history:
         return Claim(job, request, history, prices)
     parent = await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
-from shared.db import attempts, claims, engine, events
+from shared.db import attempts, claims, engine, events, rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts as domain_attempts
 from shared.domain import events as domain_events
@@ -31,9 +32,10 @@ async def complete(
     """
     async with db.transaction() as connection:
         await attempts.note(connection, attempt.id, cost_micros=0 if job.is_test else cost_micros)
-        await attempts.drop_bodies(connection, job.id)
         history = await attempts.of_job(connection, job.id)
-        ended = await _end(
+        if any(source.is_inline for one in history for source in one.sources):
+            await attempts.drop_bodies(connection, job.id)
+        row = await _end(
             connection,
             job,
             states.JobStatus.COMPLETED,
@@ -46,7 +48,8 @@ async def complete(
         # After the fenced write: a ghost learns that its claim is lost, not that its outputs are there already.
         await output_rows.insert_all(connection, stored)
         await reservations.settle(connection, job, history, now)
-        await events.append(connection, job.id, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
+        await events.append_to(connection, row, job.tenant_id, domain_events.EventType.JOB_COMPLETED, now, {})
+    ended = rows.job(row)
     metrics.job_ended(ended)
     metrics.outputs_stored(job.kind, stored)
     metrics.attempt_paid(attempt, cost_micros)
@@ -72,7 +75,7 @@ async def end(
             await attempts.change(connection, attempt_id, status, finished_at=now)
         await attempts.drop_bodies(connection, job.id)
         history = await attempts.of_job(connection, job.id)
-        ended = await _end(
+        row = await _end(
             connection,
             job,
             ending.status,
@@ -83,7 +86,8 @@ async def end(
             cost_micros=_spent_micros(history),
         )
         await reservations.settle(connection, job, history, now)
-        await events.append(connection, job.id, job.tenant_id, _EVENTS[ending.status], now, {})
+        await events.append_to(connection, row, job.tenant_id, _EVENTS[ending.status], now, {})
+    ended = rows.job(row)
     metrics.job_ended(ended)
     return ended
 
@@ -94,8 +98,8 @@ async def _end(
     status: states.JobStatus,
     now: datetime,
     **values: object,
-) -> jobs.Job:
-    return await claims.write(
+) -> dict[str, Any]:
+    return await claims.write_for_event(
         connection,
         job,
         status=status,

@@ -69,7 +69,7 @@ def _own_headers(sealer: sealing.Sealer, sealed: str | None) -> dict[str, str]:
 
 async def next_at(db: engine.Database, limits: receivers.Limits) -> datetime | None:
     """When something may be sent next, if anything waits."""
-    async with db.transaction() as connection:
+    async with db.reading() as connection:
         return await rows.next_at(connection, limits)
 
 

@@ -52,7 +52,7 @@ async def take_slices(
 
 async def next_at(db: engine.Database) -> datetime | None:
     """When something falls due next, if anything waits."""
-    async with db.transaction() as connection:
+    async with db.reading() as connection:
         moments = [await claims.next_due(connection), await slices.next_ring(connection)]
     return min((moment for moment in moments if moment is not None), default=None)
 

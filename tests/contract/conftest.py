@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
+import aiohttp
 import pytest
 
 from shared.outbound import clients
@@ -14,14 +14,14 @@ CAP_BYTES = 256 * 1024
 
 
 @pytest.fixture(scope="session")
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with clients.provider_client() as opened:
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with clients.provider_session() as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-async def fresh_client() -> AsyncIterator[httpx.AsyncClient]:
-    async with clients.provider_client(keep_alive=False) as opened:
+async def fresh_client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with clients.provider_session(keep_alive=False) as opened:
         yield opened
 
 
@@ -33,7 +33,7 @@ def small_cap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def talk(
-    request: pytest.FixtureRequest, client: httpx.AsyncClient, fresh_client: httpx.AsyncClient
+    request: pytest.FixtureRequest, client: aiohttp.ClientSession, fresh_client: aiohttp.ClientSession
 ) -> AsyncIterator[talks.Talk]:
     dialect, offer = request.param
     async with upstream.running(dialect) as up:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-import httpx
+import aiohttp
 
 from shared.domain import outputs
 from shared.outbound import downloads, targets
@@ -20,8 +20,8 @@ class Talk:
 
     up: upstream.Upstream
     offer: upstream.Offer
-    client: httpx.AsyncClient
-    fresh_client: httpx.AsyncClient
+    client: aiohttp.ClientSession
+    fresh_client: aiohttp.ClientSession
 
     @property
     def dialect(self) -> upstream.Dialect:

@@ -4,13 +4,14 @@ import dataclasses
 import uuid
 from collections.abc import AsyncIterator
 
+import aiohttp
 import httpx
 import orjson
 import pytest
 
 from shared.domain import faults, models, outputs, requests, states
 from shared.providers import base, comfyui, kling, registry
-from tests.contract import asks, talks
+from tests.contract import asks, pretence, talks
 from tests.contract import dialects as all_dialects
 from tests.contract.servers import upstream
 
@@ -52,9 +53,9 @@ async def test_a_gateway_that_fails_at_fals_result_fails_no_job(status: int, tex
             return httpx.Response(200, json={"status": "COMPLETED"})
         return httpx.Response(status, text=text)
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        connection = base.Connection(asks.provider(DIALECTS["fal"]), "https://queue.fal.run", "k", client, client)
-        outcome = await registry.ADAPTERS["fal"](connection).poll("fal-ai/x/requests/7")
+    client = pretence.session(answer)
+    connection = base.Connection(asks.provider(DIALECTS["fal"]), "https://queue.fal.run", "k", client, client)
+    outcome = await registry.ADAPTERS["fal"](connection).poll("fal-ai/x/requests/7")
     assert isinstance(outcome, base.Failed if ends else base.PollLost)
 
 
@@ -80,14 +81,14 @@ async def test_a_polling_url_is_kept_only_within_the_providers_domain(url: str, 
             return httpx.Response(200, json={"id": "the-id", "polling_url": url})
         return httpx.Response(200, json={"id": "the-id", "status": "Pending"})
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        dialect = DIALECTS["black_forest_labs"]
-        connection = base.Connection(asks.provider(dialect), "https://api.bfl.ai", "secret", client, client)
-        adapter = registry.ADAPTERS["black_forest_labs"](connection)
-        ask = asks.make(dialect, dialect.offers[0], frozenset(), upstream.Course.WELL, None)
-        accepted = await adapter.submit(ask)
-        assert accepted == base.Accepted(url if kept else "the-id")
-        await adapter.poll(accepted.upstream_id)
+    client = pretence.session(answer)
+    dialect = DIALECTS["black_forest_labs"]
+    connection = base.Connection(asks.provider(dialect), "https://api.bfl.ai", "secret", client, client)
+    adapter = registry.ADAPTERS["black_forest_labs"](connection)
+    ask = asks.make(dialect, dialect.offers[0], frozenset(), upstream.Course.WELL, None)
+    accepted = await adapter.submit(ask)
+    assert accepted == base.Accepted(url if kept else "the-id")
+    await adapter.poll(accepted.upstream_id)
     assert asked[-1] == (url if kept else "https://api.bfl.ai/v1/get_result?id=the-id")
 
 
@@ -123,11 +124,11 @@ async def test_a_prompt_with_braces_is_no_template(talk: talks.Talk) -> None:
 
 
 async def test_a_comfyui_without_a_workflow_is_refused_before_it_is_asked() -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(_never)) as client:
-        dialect = DIALECTS["comfyui"]
-        adapter = comfyui.ComfyUIAdapter(base.Connection(asks.provider(dialect), "http://c", "", client, client))
-        offer = dataclasses.replace(dialect.offers[0], options={})
-        outcome = await adapter.submit(asks.make(dialect, offer, frozenset(), upstream.Course.WELL, None))
+    client = pretence.session(_never)
+    dialect = DIALECTS["comfyui"]
+    adapter = comfyui.ComfyUIAdapter(base.Connection(asks.provider(dialect), "http://c", "", client, client))
+    offer = dataclasses.replace(dialect.offers[0], options={})
+    outcome = await adapter.submit(asks.make(dialect, offer, frozenset(), upstream.Course.WELL, None))
     assert isinstance(outcome, base.Refused)
     assert outcome.fault.kind is faults.FaultKind.INVALID_INPUT
 
@@ -156,7 +157,7 @@ async def test_google_takes_no_picture_by_https(talk: talks.Talk) -> None:
     [("openrouter", 0, 52_000), ("openrouter", 1, 40_000), ("together", 0, 250_000), ("runway", 0, 250_000)],
 )
 async def test_the_providers_own_bill_is_taken(
-    name: str, number: int, cost: int, client: httpx.AsyncClient, fresh_client: httpx.AsyncClient
+    name: str, number: int, cost: int, client: aiohttp.ClientSession, fresh_client: aiohttp.ClientSession
 ) -> None:
     dialect = DIALECTS[name]
     async for talk in _talking(dialect, number, client, fresh_client):
@@ -169,7 +170,9 @@ async def test_the_providers_own_bill_is_taken(
 
 
 @pytest.mark.parametrize("name", ["openrouter", "openai_compatible", "together", "anthropic", "google", "replicate"])
-async def test_tokens_are_counted(name: str, client: httpx.AsyncClient, fresh_client: httpx.AsyncClient) -> None:
+async def test_tokens_are_counted(
+    name: str, client: aiohttp.ClientSession, fresh_client: aiohttp.ClientSession
+) -> None:
     dialect = DIALECTS[name]
     number = next(at for at, offer in enumerate(dialect.offers) if offer.kind is states.Kind.TEXT)
     async for talk in _talking(dialect, number, client, fresh_client):
@@ -182,7 +185,7 @@ async def test_tokens_are_counted(name: str, client: httpx.AsyncClient, fresh_cl
 
 
 async def _talking(
-    dialect: upstream.Dialect, number: int, client: httpx.AsyncClient, fresh_client: httpx.AsyncClient
+    dialect: upstream.Dialect, number: int, client: aiohttp.ClientSession, fresh_client: aiohttp.ClientSession
 ) -> AsyncIterator[talks.Talk]:
     async with upstream.running(dialect) as up:
         yield talks.Talk(up, dialect.offers[number], client, fresh_client)

@@ -1,6 +1,10 @@
-"""Polling many jobs at once on the process's loop. A poll that fails never fails its job."""
+"""Asking a provider what became of an attempt, and acting on it. A poll that fails never fails its job.
 
-import asyncio
+Asking needs no claim, as it changes nothing. Whoever learns that the job goes on claims it then: of two that asked at
+the same time, one wins.
+"""
+
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -8,129 +12,142 @@ import structlog
 from shared import clock, failpoints, logs
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
-from shared.db import polls as poll_rows
-from shared.domain import attempts, backoff, endpoints, faults, states
+from shared.domain import attempts, backoff, endpoints, faults, polls, states
 from shared.providers import base
 from shared.services import attempts as attempt_services
-from shared.services import claims, polls
+from shared.services import claims
+from shared.services import polls as poll_services
 from workers import context
 from workers.steps import stop, turns
 
+MOST_PAUSE_SECONDS = 300.0
+_STUCK = faults.Fault(faults.FaultKind.TIMED_OUT, "The provider accepted it and did not finish in time.")
+
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
-
-async def poll_due(at: context.Context) -> int:
-    """Poll what is due, up to a batch, and write it back; answers how many were taken. May be repeated."""
-    if not at.lease.holds():
-        return 0
-    due = await polls.take(at.db, at.process_id, clock.now(), at.settings.poll_batch_size)
-    failpoints.reach(failpoints.Failpoint.CLAIMED)
-    with at.hand.holding({item.job.id: item.job.fence for item in due}):
-        found = await asyncio.gather(*(_poll(at, item) for item in due), return_exceptions=True)
-        running = [item for item in found if isinstance(item, poll_rows.Progress)]
-        changed = await polls.give_back(at.db, at.process_id, running, clock.now())
-    for item in found:
-        if isinstance(item, BaseException):
-            # Its claim is not in hand any more, so the next heartbeats give it back.
-            _log.error("poll_broke", error=type(item).__name__, exc_info=item)
-    for polled, outcome in zip(due, found, strict=True):
-        if outcome is None or polled.job.id in changed:
-            at.news.tell(polled.job.id, polled.job.tenant_id)
-    if due:
-        at.hints.give()
-    return len(due)
+Act = Callable[[context.Context, claims.Claim], Awaitable[None]]
 
 
-async def _poll(at: context.Context, due: polls.DuePoll) -> poll_rows.Progress | None:
-    """The job's progress if it is still running; None if its state was changed here."""
+def pause_seconds(at: context.Context, due: polls.Due) -> float:
+    """How long after this poll the next one comes."""
+    model = at.shelf.current.models.get(due.model)
+    return backoff.poll_seconds(due.poll_count + 1, model.usual_seconds if model else 10.0, due.reference)
+
+
+async def poll(at: context.Context, due: polls.Due) -> polls.Answer | None:
+    """Ask once. Answers what there is to note of a job that is still waited for; None when its state was changed here,
+    or by somebody else meanwhile. May be repeated, and raced.
+    """
     try:
-        if stop.is_due(due.job, clock.now()):
-            await stop.stop(at, await claims.reload(at.db, due.job))
+        if due.must_end(clock.now()):
+            await _claimed(at, due, stop.stop)
             return None
-        outcome, latecomer = await asyncio.gather(_ask(at, due.attempt), _latecomer(at, due))
-        if latecomer is not None and not isinstance(outcome, base.Finished):
-            await _let_win(at, due, latecomer)
-            return None
+        outcome = await at.adapter(due.provider, due.credential).poll(due.upstream_id)
         failpoints.reach(failpoints.Failpoint.POLLED)
-        running = await _written(at, due, outcome)
+        if due.has_others and not isinstance(outcome, base.Finished) and await _overtaken(at, due):
+            return None
+        if isinstance(outcome, base.Finished | base.Failed):
+            await _write(at, due, outcome)
+            return None
+        if _is_stuck(at, due):
+            await _claimed(at, due, _give_up_waiting)
+            return None
     except (claim_rows.LostClaimError, attempt_rows.StaleAttemptError):
-        _log.warning("claim_lost", job_id=due.job.id)
+        _log.warning("claim_lost", job_id=due.job_id)
         return None
-    if running is None:
-        await at.capacity.give_back(due.attempt)
-    return running
+    return _answer(due, outcome)
 
 
-async def _ask(at: context.Context, attempt: attempts.Attempt) -> base.PollOutcome:
-    return await at.adapter(attempt.provider, attempt.credential).poll(attempt.upstream_id or "")
+def _answer(due: polls.Due, outcome: base.Running | base.PollLost) -> polls.Answer:
+    odd = outcome.odd_status if isinstance(outcome, base.Running) else None
+    if odd is not None:
+        _log.warning("odd_status", endpoint=due.endpoint, status=odd[:40])
+    # 100 is for jobs whose output is stored.
+    progress = min(outcome.progress or 0, 99) if isinstance(outcome, base.Running) else 0
+    pause = outcome.retry_after_seconds
+    not_before = None if pause is None else clock.now() + timedelta(seconds=min(pause, MOST_PAUSE_SECONDS))
+    return polls.Answer(due, progress if progress > due.progress else None, not_before)
 
 
-async def _latecomer(at: context.Context, due: polls.DuePoll) -> attempt_services.Win | None:
-    """An attempt given up as stuck, or in doubt, that has finished after all."""
-    for attempt in due.overdue:
-        outcome = await _ask(at, attempt)
+async def _write(at: context.Context, due: polls.Due, outcome: base.Finished | base.Failed) -> None:
+    """Claim the job and write down that its attempt is over, in one transaction."""
+    async with at.db.together():
+        claim = await claims.claim_poll(at.db, due.job_id, due.attempt_id, at.process_id)
+        if claim is None:
+            return
+        attempt, now = _asked(claim, due), clock.now()
         if isinstance(outcome, base.Finished):
-            return attempt_services.Win(attempt, outcome.sources, outcome.usage)
-    return None
-
-
-async def _let_win(at: context.Context, due: polls.DuePoll, winner: attempt_services.Win) -> None:
-    status = await stop.give_up(at, due.attempt)
-    await attempt_services.overtaken(at.db, due.job, winner, due.attempt, status, clock.now())
-    await at.capacity.give_back(due.attempt)
-    _log.info("overtaken", job_id=due.job.id, winner=winner.attempt.number, loser=due.attempt.number)
-
-
-async def _written(at: context.Context, due: polls.DuePoll, outcome: base.PollOutcome) -> poll_rows.Progress | None:
-    now = clock.now()
-    match outcome:
-        case base.Finished():
-            await attempt_services.succeeded(at.db, due.job, due.attempt, outcome.sources, outcome.usage, None, now)
-        case base.Failed():
+            win = attempt_services.Win(attempt, outcome.sources, outcome.usage)
+            await attempt_services.succeeded(at.db, claim.job, win, now)
+        else:
+            failed = states.AttemptStatus.FAILED
             await attempt_services.ended_badly(
-                at.db, due.job, due.attempt, states.AttemptStatus.FAILED, outcome.fault, now, outcome.cost_micros
+                at.db, claim.job, attempt, failed, outcome.fault, now, outcome.cost_micros
             )
-            await turns.learn(at, due.attempt, outcome.fault)
-        case base.Running() | base.PollLost() if _is_stuck(at, due):
-            await _give_up_waiting(at, due)
-        case base.Running():
-            if outcome.odd_status is not None:
-                _log.warning("odd_status", endpoint=due.attempt.endpoint, status=outcome.odd_status[:40])
-            return _running(at, due, outcome.progress, outcome.retry_after_seconds)
-        case base.PollLost():
-            return _running(at, due, None, outcome.retry_after_seconds)
-    return None
+    if isinstance(outcome, base.Finished):
+        failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
+    else:
+        await turns.learn(at, attempt, outcome.fault)
+    await at.capacity.give_back(attempt)
+    _tell(at, due)
 
 
-def _running(
-    at: context.Context, due: polls.DuePoll, progress: int | None, retry_after_seconds: float | None
-) -> poll_rows.Progress:
-    model = at.shelf.current.models.get(due.attempt.model)
-    usual = model.usual_seconds if model else 10.0
-    pause = backoff.poll_seconds(due.attempt.poll_count + 1, usual, due.attempt.reference)
-    due_at = clock.now() + timedelta(seconds=max(pause, min(retry_after_seconds or 0.0, 300.0)))
-    return poll_rows.Progress(
-        job_id=due.job.id,
-        fence=due.job.fence,
-        attempt_id=due.attempt.id,
-        # 100 is for jobs whose output is stored.
-        progress=None if progress is None else max(0, min(progress, 99)),
-        due_at=min(due_at, max(due.job.deadline_at, clock.now())),
-    )
+async def _claimed(at: context.Context, due: polls.Due, act: Act) -> None:
+    """Claim the job and do what needs calls outside, with the claim in hand."""
+    # Whoever claims without a lease loses the claim to the next sweep.
+    claim = await claims.claim_poll(at.db, due.job_id, due.attempt_id, at.process_id) if at.lease.holds() else None
+    if claim is None:
+        return
+    failpoints.reach(failpoints.Failpoint.CLAIMED)
+    with at.hand.holding({due.job_id: claim.job.fence}):
+        await act(at, claim)
+    await at.capacity.give_back(_asked(claim, due))
+    _tell(at, due)
 
 
-def _is_stuck(at: context.Context, due: polls.DuePoll) -> bool:
-    model = at.shelf.current.models.get(due.attempt.model)
-    offers = [offer for offer in model.endpoints if offer.provider == due.attempt.provider] if model else []
-    if not offers or due.attempt.accepted_at is None:
-        return False
-    health, usual = at.watch.current.of(due.attempt.endpoint), model.usual_seconds if model else 10.0
-    limit = endpoints.stuck_seconds(offers[0].limits, usual, health)
-    return clock.now() - due.attempt.accepted_at > timedelta(seconds=limit)
+async def _overtaken(at: context.Context, due: polls.Due) -> bool:
+    """Whether an attempt given up as stuck, or in doubt, has finished after all: then it wins."""
+    for attempt in await poll_services.others(at.db, due.job_id):
+        outcome = await at.adapter(attempt.provider, attempt.credential).poll(attempt.upstream_id or "")
+        if isinstance(outcome, base.Finished):
+            winner = attempt_services.Win(attempt, outcome.sources, outcome.usage)
+
+            async def let_win(at: context.Context, claim: claims.Claim) -> None:
+                await _let_win(at, claim, winner, _asked(claim, due))  # noqa: B023 - the loop ends here
+
+            await _claimed(at, due, let_win)
+            return True
+    return False
 
 
-async def _give_up_waiting(at: context.Context, due: polls.DuePoll) -> None:
+async def _let_win(
+    at: context.Context, claim: claims.Claim, winner: attempt_services.Win, loser: attempts.Attempt
+) -> None:
+    status = await stop.give_up(at, loser)
+    await attempt_services.overtaken(at.db, claim.job, winner, loser, status, clock.now())
+    _log.info("overtaken", job_id=claim.job.id, winner=winner.attempt.number, loser=loser.number)
+
+
+async def _give_up_waiting(at: context.Context, claim: claims.Claim) -> None:
     """The job goes on elsewhere; the stuck attempt is cancelled where that is possible."""
-    status = await stop.give_up(at, due.attempt)
-    fault = faults.Fault(faults.FaultKind.TIMED_OUT, "The provider accepted it and did not finish in time.")
-    await attempt_services.ended_badly(at.db, due.job, due.attempt, status, fault, clock.now())
+    stuck = next(attempt for attempt in claim.history if attempt.id == claim.job.attempt_id)
+    status = await stop.give_up(at, stuck)
+    await attempt_services.ended_badly(at.db, claim.job, stuck, status, _STUCK, clock.now())
+
+
+def _is_stuck(at: context.Context, due: polls.Due) -> bool:
+    model = at.shelf.current.models.get(due.model)
+    offer = next((offer for offer in model.endpoints if offer.provider == due.provider), None) if model else None
+    if model is None or offer is None or due.accepted_at is None:
+        return False
+    limit = endpoints.stuck_seconds(offer.limits, model.usual_seconds, at.watch.current.of(due.endpoint))
+    return clock.now() - due.accepted_at > timedelta(seconds=limit)
+
+
+def _asked(claim: claims.Claim, due: polls.Due) -> attempts.Attempt:
+    return next(attempt for attempt in claim.history if attempt.id == due.attempt_id)
+
+
+def _tell(at: context.Context, due: polls.Due) -> None:
+    at.news.tell(due.job_id, due.tenant_id)
+    at.hints.give()

@@ -1,6 +1,7 @@
 """Asking a provider: write it down, send it, write down what came of it (DESIGN, life of a job, 3)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,7 +13,7 @@ from shared.providers import base
 from shared.services import attempts as attempt_services
 from shared.services import claims, completion, inputs
 from workers import context
-from workers.steps import settle, turns
+from workers.steps import collect, settle, stop, turns
 
 # How long after `sent_at` an ask may leave. With the time it travels it must stay below LOOKUP_GRACE_SECONDS.
 SEND_SECONDS = 2.0
@@ -142,10 +143,8 @@ async def record(
             await attempt_services.accepted(at.db, claim.job, attempt, outcome.upstream_id, poll_at, now)
             failpoints.reach(failpoints.Failpoint.UPSTREAM_ID_SAVED)
         case base.Finished():
-            await attempt_services.succeeded(
-                at.db, claim.job, attempt, outcome.sources, outcome.usage, outcome.upstream_id, now
-            )
-            await at.capacity.give_back(attempt)
+            win = attempt_services.Win(attempt, outcome.sources, outcome.usage, outcome.upstream_id)
+            await _collect(at, claim, win)
         case base.Failed():
             await attempt_services.ended_badly(
                 at.db, claim.job, attempt, status.FAILED, outcome.fault, now, outcome.cost_micros
@@ -163,6 +162,21 @@ async def record(
             await at.capacity.give_back(attempt)
         case base.Unknown():
             await settle.after_silence(at, claim, attempt, outcome.message)
+
+
+async def _collect(at: context.Context, claim: claims.Claim, win: attempt_services.Win) -> None:
+    """Write down what was delivered, and bring it home under the same claim."""
+    job, attempt = await attempt_services.delivered(at.db, claim.job, win, clock.now())
+    failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
+    await at.capacity.give_back(attempt)
+    earlier = (one for one in claim.history if one.id != attempt.id)
+    claim = replace(claim, job=job, history=(*earlier, attempt))
+    if at.stopping.is_set() or not at.lease.holds():
+        await claims.release(at.db, job, states.Step.COLLECT, clock.now())
+    elif stop.is_due(job, clock.now()):
+        await stop.stop(at, claim)
+    else:
+        await collect.collect(at, claim)
 
 
 async def _give_back_unsent(at: context.Context, claim: claims.Claim, attempt: attempts.Attempt) -> None:

@@ -116,8 +116,8 @@ async def test_an_attempt_in_doubt_is_found_and_waited_for_again(
     await attempt_services.resumed(database, claim.job, claim.last, clock.now())
     job, attempt = await read(attempt_id)
     assert (job.step, attempt.status, attempt.finished_at, attempt.fault) == ("poll", "accepted", None, None)
-    [due] = await polls.take(database, "prc_test", clock.now(), 10)
-    assert due.attempt.upstream_id == "up-9"
+    [due] = await polls.take(database, clock.now(), 10, lambda _: 60.0)
+    assert due.upstream_id == "up-9"
 
 
 async def test_a_job_that_is_over_stays_over_and_the_discovery_is_kept(

@@ -1,5 +1,6 @@
 """A process that was frozen and wakes up late cannot overwrite its successor; without the fence it would."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
-from shared.db import engine, rows
+from shared.db import engine
 from shared.db.tables import jobs as tables
 from shared.domain import jobs, states
 from tests.integration.core import audit, world
@@ -49,15 +50,16 @@ async def test_an_early_ghost_is_refused_too(at_work: world.World) -> None:
     await audit.audit(at_work)
 
 
-async def _write_without_fence(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:
+async def _write_without_fence(connection: engine.Connection, job: jobs.Job, values: Mapping[str, Any]) -> sa.Row[Any]:
     changed = await connection.execute(
         sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(**values).returning(tables.jobs)
     )
-    return rows.job(changed.one())
+    row: sa.Row[Any] = changed.one()
+    return row
 
 
 async def test_without_the_fence_the_ghost_gets_through(at_work: world.World, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tests above can fail."""
     ghost, _ = at_work.holds
-    monkeypatch.setattr(claim_rows, "write", _write_without_fence)
+    monkeypatch.setattr(claim_rows, "_write", _write_without_fence)
     await at_work.act(ghost, world.Outcome.DONE)

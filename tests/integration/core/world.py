@@ -91,8 +91,10 @@ class World:
             self.holds.append(Hold(owner, taken.job, taken.history))
 
     async def take_polls(self, owner: str) -> None:
-        for due in await polls.take(self.db, owner, self.now, 10):
-            self.holds.append(Hold(owner, due.job, (), Phase.POLLING, due.attempt))
+        for due in await polls.take(self.db, self.now, 10, lambda _: 0.0):
+            claim = await claims.claim_poll(self.db, due.job_id, due.attempt_id, owner)
+            if claim is not None:
+                self.holds.append(Hold(owner, claim.job, (), Phase.POLLING, claim.history[-1]))
 
     async def cancel(self, job_id: str) -> None:
         if job_id not in self.ended:
@@ -170,7 +172,7 @@ class World:
 
     async def _done(self, hold: Hold, attempt: attempts.Attempt) -> None:
         source = outputs.Source(text="x")
-        await attempt_services.succeeded(self.db, hold.job, attempt, [source], None, None, self.now)
+        await attempt_services.succeeded(self.db, hold.job, attempt_services.Win(attempt, [source]), self.now)
 
     async def _polled(self, hold: Hold, attempt: attempts.Attempt, outcome: Outcome) -> None:
         self.drop(hold)

@@ -43,7 +43,7 @@ async def listening(answer: bytes = ANSWER) -> AsyncIterator[Listener]:
 
 @pytest.mark.parametrize("keep_alive", [True, False])
 async def test_nothing_leaves_late(keep_alive: bool) -> None:
-    async with listening() as listener, clients.provider_client(keep_alive=keep_alive) as client:
+    async with listening() as listener, clients.provider_session(keep_alive=keep_alive) as client:
         first = await http.send(client, "POST", listener.url, headers={}, body={}, seconds=5)
         assert isinstance(first, http.Reply)
         heard = len(listener.heard)
@@ -57,7 +57,7 @@ async def test_nothing_leaves_late(keep_alive: bool) -> None:
 
 
 async def test_an_answer_that_is_no_http_is_a_lost_one() -> None:
-    async with listening(b"what?\r\n\r\n") as listener, clients.provider_client() as client:
+    async with listening(b"what?\r\n\r\n") as listener, clients.provider_session() as client:
         reply = await http.send(client, "POST", listener.url, headers={}, body={}, seconds=5)
         assert isinstance(reply, http.Lost)
         assert listener.heard

@@ -135,9 +135,9 @@ async def test_a_model_without_room_holds_up_nobody_and_nothing_else(database: e
         rung = await take(database)
         for job_id in set(rung) - {other.id}:
             async with database.transaction() as connection:
-                job = await claims.claim(connection, job_id, "prc_test", clock.now())
-                assert job is not None
-                await claims.release(connection, job, states.Step.SUBMIT, soon)
+                taken = await claims.claim(connection, job_id, "prc_test", clock.now())
+                assert taken is not None
+                await claims.release(connection, taken.job, states.Step.SUBMIT, soon)
         tried |= set(rung)
     # Some of those without room are parked, the other 470 are not even looked at; the other model's job is rung for.
     assert len(tried) == turns.MOST_PARKED + 1

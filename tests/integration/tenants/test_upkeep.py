@@ -47,7 +47,7 @@ async def completed(
     )
     await bucket.put(output.key, b"bytes", output.media_type)
     async with db.transaction() as connection:
-        await attempt_rows.save_sources(connection, claim.last.id, (outputs.Source(text=PROMPT),), None)
+        await attempt_rows.succeed(connection, claim.last.id, (outputs.Source(text=PROMPT),), None)
     return await completion.complete(db, claim.job, claim.last, [output], 0, clock.now()), output
 
 

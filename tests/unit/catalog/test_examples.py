@@ -12,6 +12,7 @@ from shared import settings
 from shared.catalog import files
 from shared.domain import asks, models, requests, requirements, states, templates
 from shared.providers import base, plain, registry
+from tests.contract import pretence
 
 EXAMPLES = settings.SHIPPED_CATALOG.parent / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
@@ -80,11 +81,11 @@ async def what_is_sent(provider: models.Provider, ask: base.Ask) -> object:
         bodies.append(request.read())
         return httpx.Response(429)
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        connection = base.Connection(provider, provider.base_url, "a:key", client, client)
-        adapter = registry.ADAPTERS[provider.adapter](connection)
-        assert isinstance(adapter, plain.PlainAdapter)
-        assert isinstance(await adapter.submit(ask), base.Refused)
+    client = pretence.session(answer)
+    connection = base.Connection(provider, provider.base_url, "a:key", client, client)
+    adapter = registry.ADAPTERS[provider.adapter](connection)
+    assert isinstance(adapter, plain.PlainAdapter)
+    assert isinstance(await adapter.submit(ask), base.Refused)
     (body,) = bodies
     try:
         return orjson.loads(body)

@@ -4,7 +4,6 @@ import email.utils
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,7 +71,7 @@ def test_what_is_no_id_is_refused(value: Any) -> None:
 
 
 def _reply(status: int, body: dict[str, Any] | None, **headers: str) -> http.Reply:
-    return http.Reply(status, httpx.Headers(headers), body)
+    return http.Reply(status, headers, body)
 
 
 @pytest.mark.parametrize(
