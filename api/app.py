@@ -9,7 +9,7 @@ import fastapi
 from fastapi import routing
 from fastapi.middleware import cors
 
-from api import dialects, errors, middleware, openapi, parts
+from api import dialects, errors, middleware, openapi, parts, shortcuts
 from api.dashboard import routers as pages
 from api.native import (
     audit,
@@ -68,6 +68,9 @@ ROUTERS = (
     callbacks.router,
 )
 
+# The operations that are asked all the time (shortcuts.py).
+BUSIEST = ("create_video", "create_image", "create_text", "get_job")
+
 DESCRIPTION = """\
 Submit a long generation, come back later, collect it.
 
@@ -103,6 +106,7 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
     errors.install(app)
     uploads = {path: configured.max_file_bytes for dialect in app.state.dialects for path in dialect.uploads}
     # The one added last is the outermost.
+    app.add_middleware(shortcuts.Shortcuts, found=shortcuts.of(ROUTERS, BUSIEST))
     app.add_middleware(
         middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=uploads | _larger_bodies(configured)
     )

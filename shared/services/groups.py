@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 import structlog
 
-from shared import errors, logs
+from shared import errors, gathering, logs
 from shared.db import acceptance, budgets, deliveries, engine, events, groups, ledger, rows
 from shared.domain import budgets as domain_budgets
 from shared.domain import events as domain_events
 from shared.domain import jobs, tries
-from shared.services import gathering, idempotency, reservations
+from shared.services import idempotency, reservations
 
 LARGEST_BYTES = 64 * 1024
 
