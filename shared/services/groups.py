@@ -6,7 +6,7 @@ at once, those that come meanwhile are the next group. Whatever is not plain goe
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -81,47 +81,45 @@ class Groups:
 
 
 async def _write(connection: engine.Connection, group: Sequence[Item]) -> dict[str, jobs.Job]:
+    await groups.begin(connection)
     limits = await budgets.of_callers(
         connection, {item.new.tenant_id for item in group}, {item.new.key_id for item in group}
     )
-    held = [found for item in group if (found := _held(item, limits)) is not None]
     wanting = await groups.wanting(
         connection,
-        {item.new.tenant_id for item in held},
-        {item.new.webhook.origin for item in held if item.new.webhook},
+        {item.new.tenant_id for item in group},
+        {item.new.webhook.origin for item in group if item.new.webhook},
     )
-    values = {item.new.id: columns for item in held if (columns := _values(item.new, wanting)) is not None}
+    values = {item.new.id: columns for item in group if (columns := _columns(item.new, limits, wanting)) is not None}
     if not values:
         return {}
-    keys = [_key(item.new, item.once) for item in held if item.once and item.new.id in values]
-    inserted = await groups.insert_jobs(connection, list(values.values()), keys)
-    items = {item.new.id: item for item in held}
-    made = {row["id"]: rows.job(row) for row in inserted}
+    items = {item.new.id: item for item in group}
+    keys = [_key(items[job_id].new, once) for job_id in values if (once := items[job_id].once)]
+    inserted = [values[job_id] for job_id in await groups.insert_jobs(connection, values, keys)]
+    made = {columns["id"]: rows.job(columns) for columns in inserted}
     await _write_rest(connection, inserted, made, items, wanting)
     await _reserve(connection, limits, list(made.values()))
     return made
 
 
-def _held(item: Item, limits: Sequence[domain_budgets.Budget]) -> Item | None:
-    """The item with the budgets it is to be held in; None for one that plainly does not fit."""
-    new = item.new
-    needed = [budget for budget in limits if budget.tenant_id == new.tenant_id and budget.key_id in (None, new.key_id)]
-    if not new.estimate_micros:
-        return item
-    try:
-        reservations.check(needed, new.estimate_micros, new.created_at)
-    except errors.BudgetExceededError:
+def _columns(
+    new: jobs.NewJob, limits: Sequence[domain_budgets.Budget], wanting: groups.Wanting
+) -> dict[str, Any] | None:
+    """Its columns, with the budgets it is to be held in; None if it plainly does not fit into them, or its own URL is
+    at an origin that was never seen before.
+    """
+    receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin)) if new.webhook else None
+    if new.webhook and receiver_id is None:
         return None
-    ids = tuple(budget.id for budget in needed)
-    return replace(item, new=replace(new, held_micros=new.estimate_micros, budget_ids=ids))
-
-
-def _values(new: jobs.NewJob, wanting: groups.Wanting) -> dict[str, Any] | None:
-    """Its columns; None if its own URL is at an origin that was never seen before."""
-    if new.webhook is None:
-        return acceptance.job_values(new, None)
-    receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin))
-    return acceptance.job_values(new, receiver_id) if receiver_id else None
+    columns = groups.queued(acceptance.job_values(new, receiver_id))
+    if new.estimate_micros:
+        needed = [each for each in limits if each.tenant_id == new.tenant_id and each.key_id in (None, new.key_id)]
+        try:
+            reservations.check(needed, new.estimate_micros, new.created_at)
+        except errors.BudgetExceededError:
+            return None
+        columns |= {"held_micros": new.estimate_micros, "budget_ids": [budget.id for budget in needed]}
+    return columns
 
 
 def _key(new: jobs.NewJob, once: idempotency.Once) -> groups.Key:
@@ -141,7 +139,7 @@ async def _write_rest(
         for row in inserted
     ]
     entries = [ledger.held(job, job.created_at) for job in made.values() if job.held_micros]
-    await groups.insert_rest(connection, requests, [asdict(event) for event in told], entries)
+    await groups.insert_rest(connection, requests, [rows.event_values(event) for event in told], entries)
     wanted = [
         (event, target) for event, row in zip(told, inserted, strict=True) for target in _targets(event, row, wanting)
     ]
