@@ -96,6 +96,8 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         # Their pages are made of scripts from other hosts; ours is dashboard/reference.py.
         docs_url=None,
         redoc_url=None,
+        # We have our own (shared/tracing.py, shared/metrics.py); FastAPI's would write down messages of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.parts = made
     app.state.dialects = dialects.find()

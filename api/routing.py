@@ -126,6 +126,8 @@ class _Queries:
         self.accepted = sorted([*names, *(f"{family}[…]" for family in families)])
 
     def check(self, request: fastapi.Request) -> None:
+        if not request.scope["query_string"]:
+            return
         for name, value in request.query_params.multi_items():
             if not (name in self._names or member_of(name) in self._families):
                 raise errors.UnknownFieldError(

@@ -4,7 +4,7 @@ The rows go in as JSON, which Postgres turns into rows of its tables: one statem
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from shared.db import engine, prepared
 from shared.db.tables import events as event_tables
+from shared.db.tables import idempotency as idempotency_tables
 from shared.db.tables import jobs as tables
 from shared.db.tables import ledger as ledger_tables
 from shared.db.tables import receivers as receiver_tables
@@ -20,6 +21,7 @@ from shared.domain import events
 # A row that somebody holds must not keep the whole group waiting: then each goes alone.
 LONGEST_WAIT_SECONDS = 0.2
 
+Columns = Mapping[str, Any]
 _JOBS, _R = tables.jobs, receiver_tables.receivers
 
 
@@ -44,6 +46,17 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Jobs with all that goes with them. `jobs` are whole rows (`queued`)."""
+
+    jobs: Sequence[Columns]
+    keys: Sequence[Key]
+    requests: Sequence[Columns]
+    events: Sequence[Columns]
+    ledger: Sequence[Columns]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanting:
     """The receivers that want the first event of every job, by tenant; and those that stand for the origin of jobs'
     own URLs, by tenant and origin.
@@ -51,11 +64,6 @@ class Wanting:
 
     registered: Mapping[str, Sequence[str]]
     origins: Mapping[tuple[str, str], str]
-
-
-async def begin(connection: engine.Connection) -> None:
-    """Begin the transaction: nothing in it waits for a lock for longer than a moment."""
-    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(LONGEST_WAIT_SECONDS * 1000)}ms'")
 
 
 def _wanting() -> prepared.Prepared:
@@ -84,29 +92,17 @@ async def wanting(connection: engine.Connection, tenant_ids: Collection[str], or
     return Wanting(registered, implicit)
 
 
-async def insert_jobs(
-    connection: engine.Connection, jobs: Mapping[str, Mapping[str, Any]], keys: Sequence[Key]
-) -> list[str]:
-    """Insert these jobs, their columns by id (`queued`), with their keys; answers the ids of those whose key was not
-    used before. Raises what Postgres raises, also when a key is being used elsewhere for longer than a moment.
+async def insert(connection: engine.Connection, rows: Rows) -> set[str]:
+    """Insert the jobs whose key was not used before, with their requests, first events and entries in the ledger;
+    answers their ids. Raises what Postgres raises, also when a key is being used elsewhere for longer than a moment.
     """
-    found = await _INSERT_JOBS.rows(connection, jobs=_json(list(jobs.values())), keys=_json(keys))
-    return [row["id"] for row in found]
+    values = {field.name: _json(getattr(rows, field.name)) for field in fields(rows)}
+    return {row["id"] for row in await _INSERT.rows(connection, **values)}
 
 
 def queued(values: Mapping[str, Any]) -> dict[str, Any]:
     """All columns of a new job that has its first event (`values` are those of `acceptance.job_values`)."""
     return {**_BLANK, **values, "sequence": 1}
-
-
-async def insert_rest(
-    connection: engine.Connection,
-    requests: Sequence[Mapping[str, Any]],
-    first_events: Sequence[Mapping[str, Any]],
-    entries: Sequence[Mapping[str, Any]],
-) -> None:
-    """Insert what goes with the jobs: their requests, first events and entries in the ledger."""
-    await _INSERT_REST.rows(connection, requests=_json(requests), events=_json(first_events), ledger=_json(entries))
 
 
 def _json(values: Sequence[object]) -> str:
@@ -115,37 +111,40 @@ def _json(values: Sequence[object]) -> str:
     ).decode()  # names of columns are strings of SQLAlchemy's own
 
 
-_COLUMNS = ", ".join(column.name for column in _JOBS.columns)
-# The order in which keys are taken is the same everywhere, so that no two groups wait for each other.
-_INSERT_JOBS = prepared.Prepared(
-    sa.text(f"""
-        WITH given AS (
-          SELECT * FROM json_populate_recordset(CAST(NULL AS jobs), CAST(:jobs AS json))
-        ), keyed AS (
-          SELECT * FROM json_populate_recordset(CAST(NULL AS idempotency), CAST(:keys AS json))
-        ), bound AS (
-          INSERT INTO idempotency (tenant_id, key, fingerprint, job_id, created_at)
-          SELECT tenant_id, key, fingerprint, job_id, created_at FROM keyed ORDER BY tenant_id, key
-          ON CONFLICT DO NOTHING RETURNING job_id
-        )
-        INSERT INTO jobs ({_COLUMNS}) SELECT {_COLUMNS} FROM given
-        WHERE id NOT IN (SELECT job_id FROM keyed) OR id IN (SELECT job_id FROM bound) ORDER BY id
-        RETURNING id""")  # noqa: S608 - our own words; the values are parameters
-)
+def _given(table: sa.Table, parameter: str) -> str:
+    return f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:{parameter} AS json))"
 
 
-def _filled(table: sa.Table, parameter: str, leaving_out: str = "") -> str:
+def _filled(table: sa.Table, parameter: str, job_id: str, leaving_out: str = "") -> str:
+    """Rows of jobs that were made."""
     columns = ", ".join(column.name for column in table.columns if column.name != leaving_out)
     return (
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - see above
-        f" FROM json_populate_recordset(CAST(NULL AS {table.name}), CAST(:{parameter} AS json))"
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {_given(table, parameter)}"  # noqa: S608 - our own words; the values are parameters
+        f" WHERE {job_id} IN (SELECT id FROM made)"
     )
 
 
-_INSERT_REST = prepared.Prepared(
-    sa.text(
-        f"WITH requested AS ({_filled(tables.requests, 'requests', 'route')}),"
-        f" told AS ({_filled(event_tables.events, 'events', 'xact')})"
-        f" {_filled(ledger_tables.ledger, 'ledger')}"
+def _insert() -> prepared.Prepared:
+    """The order in which keys are taken is the same everywhere, so that no two groups wait for each other."""
+    columns = ", ".join(column.name for column in _JOBS.columns)
+    return prepared.Prepared(
+        sa.text(f"""
+            WITH keyed AS MATERIALIZED (
+              SELECT tenant_id, key, fingerprint, job_id, created_at
+              FROM {_given(idempotency_tables.idempotency, "keys")}
+            ), bound AS (
+              INSERT INTO idempotency (tenant_id, key, fingerprint, job_id, created_at)
+              SELECT * FROM keyed ORDER BY tenant_id, key ON CONFLICT DO NOTHING RETURNING job_id
+            ), made AS (
+              INSERT INTO jobs ({columns}) SELECT {columns} FROM {_given(_JOBS, "jobs")}
+              WHERE id NOT IN (SELECT job_id FROM keyed) OR id IN (SELECT job_id FROM bound) ORDER BY id
+              RETURNING id
+            ),
+            requested AS ({_filled(tables.requests, "requests", "job_id", "route")}),
+            told AS ({_filled(event_tables.events, "events", "subject_id", "xact")}),
+            entered AS ({_filled(ledger_tables.ledger, "ledger", "job_id")})
+            SELECT id FROM made""")  # noqa: S608 - see above
     )
-)
+
+
+_INSERT = _insert()

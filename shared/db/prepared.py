@@ -28,23 +28,20 @@ class Prepared:
     async def rows(self, connection: engine.Connection, **values: object) -> Sequence[asyncpg.Record]:
         """What the driver answers, in the transaction of this connection if it has one. Raises the driver's errors."""
         given = [values.get(name, always) for name, always in self._values]
-        rows: Sequence[asyncpg.Record] = await (await _driver(connection)).fetch(self._words, *given)
+        driver = engine.driver(connection)
+        if connection.in_transaction() and not driver.is_in_transaction():
+            # SQLAlchemy begins its transaction only with its own first statement.
+            await connection.exec_driver_sql("SELECT 1")
+        try:
+            rows: Sequence[asyncpg.Record] = await driver.fetch(self._words, *given)
+        except Exception:
+            if driver.is_closed():
+                # SQLAlchemy finds that out by itself, and gives up what else it has of that server.
+                await connection.exec_driver_sql("SELECT 1")
+            raise
         return rows
 
 
 def any_of(name: str) -> sa.CollectionAggregate[Any]:
     """Any of the texts that are given by this name, as a list."""
     return sa.any_(sa.bindparam(name, type_=pg.ARRAY(sa.Text)))
-
-
-async def _driver(connection: engine.Connection) -> Any:  # noqa: ANN401 - asyncpg is not typed
-    inner = connection.sync_connection
-    if inner is None:
-        raise RuntimeError("The connection is not open.")
-    driver = inner.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("The connection is closed.")
-    if connection.in_transaction() and not driver.is_in_transaction():
-        # SQLAlchemy begins its transaction only with its own first statement.
-        await connection.exec_driver_sql("SELECT 1")
-    return driver

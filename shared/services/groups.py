@@ -43,6 +43,15 @@ class Item:
         return (self.new.tenant_id, self.once.key) if self.once else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Rowed:
+    """An item with its job: as it is written down, and as it will be read."""
+
+    item: Item
+    columns: dict[str, Any]
+    job: jobs.Job
+
+
 class Groups:
     """One a process."""
 
@@ -71,7 +80,7 @@ class Groups:
         """What was stored, by job id. Raises NotStoredError while it is sure that nothing is: an error of the commit
         leaves that open, so it is the caller's, as without groups.
         """
-        async with self._db.transaction() as connection:
+        async with self._db.brisk(groups.LONGEST_WAIT_SECONDS) as connection:
             try:
                 return await _write(connection, group)
             except NotStoredError:
@@ -81,33 +90,42 @@ class Groups:
 
 
 async def _write(connection: engine.Connection, group: Sequence[Item]) -> dict[str, jobs.Job]:
-    await groups.begin(connection)
-    limits = await budgets.of_callers(
-        connection, {item.new.tenant_id for item in group}, {item.new.key_id for item in group}
-    )
+    tenant_ids = {item.new.tenant_id for item in group}
+    limits = await budgets.of_callers(connection, tenant_ids, {item.new.key_id for item in group})
     wanting = await groups.wanting(
-        connection,
-        {item.new.tenant_id for item in group},
-        {item.new.webhook.origin for item in group if item.new.webhook},
+        connection, tenant_ids, {item.new.webhook.origin for item in group if item.new.webhook}
     )
-    values = {item.new.id: columns for item in group if (columns := _columns(item.new, limits, wanting)) is not None}
-    if not values:
+    rowed = [one for item in group if (one := _rowed(item, limits, wanting)) is not None]
+    if not rowed:
         return {}
-    items = {item.new.id: item for item in group}
-    keys = [_key(items[job_id].new, once) for job_id in values if (once := items[job_id].once)]
-    inserted = [values[job_id] for job_id in await groups.insert_jobs(connection, values, keys)]
-    made = {columns["id"]: rows.job(columns) for columns in inserted}
-    await _write_rest(connection, inserted, made, items, wanting)
-    await _reserve(connection, limits, list(made.values()))
-    return made
+    told = [events.first(connection, each.columns, each.job.created_at) for each in rowed]
+    ids = await groups.insert(connection, _rows(rowed, told))
+    fresh = [(each, event) for each, event in zip(rowed, told, strict=True) if event.subject_id in ids]
+    wanted = [(event, target) for each, event in fresh for target in _targets(event, each.columns, wanting)]
+    await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
+    made = [each.job for each, _ in fresh]
+    await _reserve(connection, limits, made)
+    return {job.id: job for job in made}
 
 
-def _columns(
-    new: jobs.NewJob, limits: Sequence[domain_budgets.Budget], wanting: groups.Wanting
-) -> dict[str, Any] | None:
-    """Its columns, with the budgets it is to be held in; None if it plainly does not fit into them, or its own URL is
-    at an origin that was never seen before.
+def _rows(rowed: Sequence[_Rowed], told: Sequence[domain_events.Event]) -> groups.Rows:
+    return groups.Rows(
+        jobs=[each.columns for each in rowed],
+        keys=[_key(each.item.new, each.item.once) for each in rowed if each.item.once],
+        requests=[
+            {"job_id": each.item.new.id, "body": orjson.Fragment(each.item.body), "prices": each.item.new.prices}
+            for each in rowed
+        ],
+        events=[rows.event_values(event) for event in told],
+        ledger=[ledger.held(each.job, each.job.created_at) for each in rowed if each.job.held_micros],
+    )
+
+
+def _rowed(item: Item, limits: Sequence[domain_budgets.Budget], wanting: groups.Wanting) -> _Rowed | None:
+    """The item with the budgets it is to be held in; None if it plainly does not fit into them, or its own URL is at
+    an origin that was never seen before.
     """
+    new = item.new
     receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin)) if new.webhook else None
     if new.webhook and receiver_id is None:
         return None
@@ -119,31 +137,11 @@ def _columns(
         except errors.BudgetExceededError:
             return None
         columns |= {"held_micros": new.estimate_micros, "budget_ids": [budget.id for budget in needed]}
-    return columns
+    return _Rowed(item, columns, rows.job(columns))
 
 
 def _key(new: jobs.NewJob, once: idempotency.Once) -> groups.Key:
     return groups.Key(new.tenant_id, once.key, once.fingerprint, new.id, new.created_at.isoformat())
-
-
-async def _write_rest(
-    connection: engine.Connection,
-    inserted: Sequence[dict[str, Any]],
-    made: dict[str, jobs.Job],
-    items: dict[str, Item],
-    wanting: groups.Wanting,
-) -> None:
-    told = [events.first(connection, row, row["created_at"]) for row in inserted]
-    requests = [
-        {"job_id": row["id"], "body": orjson.Fragment(items[row["id"]].body), "prices": items[row["id"]].new.prices}
-        for row in inserted
-    ]
-    entries = [ledger.held(job, job.created_at) for job in made.values() if job.held_micros]
-    await groups.insert_rest(connection, requests, [rows.event_values(event) for event in told], entries)
-    wanted = [
-        (event, target) for event, row in zip(told, inserted, strict=True) for target in _targets(event, row, wanting)
-    ]
-    await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
 
 
 def _targets(event: domain_events.Event, row: dict[str, Any], wanting: groups.Wanting) -> list[deliveries.Target]:
