@@ -44,6 +44,15 @@ def public_url(connection: Connection) -> str:
     return str(inner.get_execution_options().get(_PUBLIC_URL, "")) if inner is not None else ""
 
 
+def driver(connection: Connection) -> Any:  # noqa: ANN401 - asyncpg has no types
+    """The driver's own connection. What is begun there, SQLAlchemy does not know of. Raises RuntimeError."""
+    inner = connection.sync_connection
+    found = inner.connection.driver_connection if inner is not None else None
+    if found is None:
+        raise RuntimeError("The connection is not open.")
+    return found
+
+
 class Database:
     """A pool of connections to Postgres. One a process; close it at the end."""
 
@@ -122,6 +131,21 @@ class Database:
             return
         async with self.reading() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def brisk(self, longest_wait_seconds: float) -> AsyncIterator[Connection]:
+        """A transaction that is begun and ended by the driver itself, in one round trip each. Whatever waits longer
+        than that for a lock raises.
+        """
+        async with self.reading() as connection:
+            own = driver(connection)
+            await own.execute(f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'")
+            try:
+                yield connection
+            except BaseException:
+                await own.execute("ROLLBACK")
+                raise
+            await own.execute("COMMIT")
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
