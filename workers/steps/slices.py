@@ -1,6 +1,7 @@
 """A turn of one batch: read its file, ask for its rows, or close it. Doubled and lost doorbells do no harm."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from shared.db import outages
 from shared.domain import asks, attempts, batch_rows, batches, faults, models, slices, states
 from shared.outbound import clients
 from shared.providers import base
-from shared.services import readings
+from shared.services import readings, slice_turns
 from shared.services import slices as slice_services
 from shared.storage import troubles
 from workers import context
@@ -20,7 +21,8 @@ from workers.steps import closing, places, reading, submit, turns
 
 # After so long another batch may have this slot.
 TURN_SECONDS = 3.0
-# Answers that come this close together are written back together.
+# Answers that come this close together are written back together, once half of what was asked is back: while they are
+# written down, the other half is in the air.
 LINGER_SECONDS = 0.03
 LOOK_AGAIN_SECONDS = 1.0
 WRITE_SECONDS = 30.0
@@ -103,6 +105,9 @@ class Stream:
         self._width = at.settings.slice_rows
         self._moved = 0
         self._adapters: dict[tuple[str, int], base.Adapter] = {}
+        self._back: list[asyncio.Task[slice_services.Result]] = []
+        self._wanted = 1
+        self._enough = asyncio.Event()
 
     async def run(self) -> int:
         """Ask until the turn is over and every answer is written back; answers how many rows were moved."""
@@ -141,26 +146,41 @@ class Stream:
             reraise=True,
         ):
             with attempt:
-                taken = await slice_services.turn(self._at.db, self._here, results, supply, now, held)
+                taken = await slice_turns.turn(self._at.db, self._here, results, supply, now, held)
         self._moved += len(results)
         for ask in taken:
             task = asyncio.create_task(self._ask(ask, ask.attempt(self._here.batch, now)))
+            task.add_done_callback(self._is_back)
             self._air[task] = ask
             self._places.asked(ask)
 
     async def _answers(self) -> list[slice_services.Result]:
-        renew = places.RENEW_SECONDS
-        while not (await asyncio.wait(self._air, timeout=renew, return_when=asyncio.FIRST_COMPLETED))[0]:
+        while not await self._came(1, places.RENEW_SECONDS):
             await self._places.renew()
-        done, _ = await asyncio.wait(self._air, timeout=LINGER_SECONDS)
+        await self._came(len(self._air) // 2, LINGER_SECONDS)
         failpoints.reach(failpoints.Failpoint.ANSWER_READ)
+        back, self._back = self._back, []
         results = []
-        for task in done:
+        for task in back:
             self._places.answered(self._air.pop(task))
             results.append(task.result())
         if any(_is_throttled(result) for result in results):
             self._width = max(self._width // 2, 1)
         return results
+
+    async def _came(self, count: int, seconds: float) -> bool:
+        """Wait until so many answers are back, but no longer; whether they are."""
+        self._wanted = count
+        if len(self._back) < count:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), seconds)
+        return len(self._back) >= count
+
+    def _is_back(self, task: "asyncio.Task[slice_services.Result]") -> None:
+        self._back.append(task)
+        if len(self._back) >= self._wanted:
+            self._enough.set()
 
     async def _ask(self, ask: slices.Ask, attempt: attempts.Attempt) -> slice_services.Result:
         """One ask, whose `sent_at` is committed, and what follows from its answer."""
