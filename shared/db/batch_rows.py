@@ -44,16 +44,6 @@ _FOUND = sa.union_all(_DUE, _FRESH).subquery()
 # Of fresh rows always the first: the batch's cursor goes on behind the last one that was taken.
 _PICK = sa.select(_FOUND).order_by(_FOUND.c.due_at.nulls_last(), _FOUND.c.number).limit(sa.bindparam("most"))
 # The numbers are named twice: by a join alone, Postgres may well read every row of the batch to find some.
-_BEGIN = sa.text(
-    "UPDATE batch_rows AS r SET status = 'in_progress', slice = :slice, due_at = NULL, attempt = v.attempt, "
-    "asks = v.asks, model = v.model, provider = v.provider, credential = v.credential, "
-    "sent_at = CASE WHEN v.asks > 1 THEN coalesce(r.sent_at, :now) ELSE :now END, "
-    "started_at = coalesce(r.started_at, :now) "
-    "FROM unnest(CAST(:numbers AS int[]), CAST(:attempts AS int[]), CAST(:asks AS int[]), "
-    "CAST(:models AS text[]), CAST(:providers AS text[]), CAST(:credentials AS int[])) "
-    "AS v(number, attempt, asks, model, provider, credential) "
-    "WHERE r.batch_number = :batch AND r.number = ANY(CAST(:numbers AS int[])) AND r.number = v.number"
-)
 _FINISH = sa.text(
     "UPDATE batch_rows AS r SET status = v.status, slice = NULL, due_at = v.due_at, "
     "sent_at = CASE WHEN v.keep THEN r.sent_at END, finished_at = v.finished_at, output = v.output, "
@@ -110,26 +100,6 @@ async def pick(connection: engine.Connection, batch: batches.Batch, limit: int, 
     """
     values = {"batch": batch.number, "cursor": batch.cursor, "now": now, "most": limit}
     return [row_of(row) for row in await connection.execute(_PICK, values)]
-
-
-async def begin(
-    connection: engine.Connection, batch: batches.Batch, slice_number: int, asks: Sequence[slices.Ask], now: datetime
-) -> None:
-    """Take these rows in hand, each with the attempt that is about to be sent (promise P3)."""
-    await connection.execute(
-        _BEGIN,
-        {
-            "slice": slice_number,
-            "now": now,
-            "batch": batch.number,
-            "numbers": [ask.order.row.number for ask in asks],
-            "attempts": [ask.number for ask in asks],
-            "asks": [ask.asks for ask in asks],
-            "models": [ask.model.id for ask in asks],
-            "providers": [ask.endpoint.provider for ask in asks],
-            "credentials": [ask.credential for ask in asks],
-        },
-    )
 
 
 async def finish(

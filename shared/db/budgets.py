@@ -125,8 +125,10 @@ async def settle(
 
 
 async def _locked(connection: engine.Connection, budget_ids: Sequence[str]) -> list[budgets.Budget]:
+    if not budget_ids:
+        return []
     query = sa.select(_B).where(_B.c.id.in_(budget_ids)).order_by(_B.c.id).with_for_update()
-    return [_budget(row) for row in await connection.execute(query)] if budget_ids else []
+    return [_budget(row) for row in await connection.execute(query)]
 
 
 async def _settle_one(

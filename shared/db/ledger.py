@@ -14,12 +14,15 @@ from shared.domain import attempts, batches, jobs, ledger, states
 
 _L = tables.ledger
 _JOBS = job_tables.jobs
-# Rows of other kinds than texts go on as ordinary jobs.
-_CHARGE_ROWS = sa.text(
+# Rows of other kinds than texts go on as ordinary jobs. A release is told from others by its own id.
+_SETTLE_BATCH = sa.text(
     "INSERT INTO ledger (id, tenant_id, key_id, job_id, job_kind, kind, micros, created_at, attempt_id, model, "
-    "provider) SELECT v.id, :tenant, :key, v.job, 'text', 'charge', v.micros, :now, v.reference, v.model, v.provider "
+    "provider) SELECT v.id, :tenant, :key, v.job, 'text', 'charge', v.micros, CAST(:now AS timestamptz), "
+    "v.reference, v.model, v.provider "
     "FROM unnest(CAST(:ids AS text[]), CAST(:jobs AS text[]), CAST(:references AS text[]), CAST(:models AS text[]), "
-    "CAST(:providers AS text[]), CAST(:micros AS bigint[])) AS v(id, job, reference, model, provider, micros)"
+    "CAST(:providers AS text[]), CAST(:micros AS bigint[])) AS v(id, job, reference, model, provider, micros) "
+    "UNION ALL SELECT :id, :tenant, :key, :batch, 'batch', 'release', -CAST(:released AS bigint), "
+    "CAST(:now AS timestamptz), :id, NULL, NULL WHERE CAST(:released AS bigint) <> 0"
 )
 
 
@@ -59,12 +62,10 @@ async def settle_batch(
     now: datetime,
 ) -> None:
     """Write down what a batch lets go of, and the charges of rows that ended. Raises if one was charged before."""
-    tag = ids.new(ids.Prefix.LEDGER)
-    if charges:
-        own = {"tenant": batch.tenant_id, "key": batch.key_id, "now": now}
-        await connection.execute(_CHARGE_ROWS, own | _columns(charges))
-    if released_micros:
-        await _append(connection, [_batch_entry(batch, ledger.EntryKind.RELEASE, -released_micros, tag, now)])
+    if charges or released_micros:
+        own = {"tenant": batch.tenant_id, "key": batch.key_id, "batch": batch.id, "now": now}
+        release = {"id": ids.new(ids.Prefix.LEDGER), "released": released_micros}
+        await connection.execute(_SETTLE_BATCH, own | release | _columns(charges))
 
 
 async def unsettled(connection: engine.Connection, limit: int) -> list[str]:

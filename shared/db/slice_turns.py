@@ -1,7 +1,9 @@
 """What a turn of a slice asks of its batch as a whole. It comes many times a second: statements are made once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -9,7 +11,7 @@ from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.db.tables import batches as tables
 from shared.db.tables import slices as slice_tables
-from shared.domain import batches
+from shared.domain import batches, slices
 
 _B, _S = tables.batches, slice_tables.slices
 _LOCK = (
@@ -29,8 +31,19 @@ _IN_THE_AIR = sa.text(
     "JOIN batches b ON b.number = s.batch_number WHERE b.status = 'in_progress' "
     "AND (b.number = :batch OR b.model = CAST(:model AS text))"
 )
+# Rows are taken in hand in the same statement. Their numbers are named twice: by a join alone, Postgres may well read
+# every row of the batch to find some.
 _NOTE = sa.text(
-    "WITH noted AS (UPDATE slices SET held = :held WHERE number = :slice) UPDATE batches SET "
+    "WITH begun AS ("
+    "UPDATE batch_rows AS r SET status = 'in_progress', slice = :slice, due_at = NULL, attempt = v.attempt, "
+    "asks = v.asks, model = v.model, provider = v.provider, credential = v.credential, "
+    "sent_at = CASE WHEN v.asks > 1 THEN coalesce(r.sent_at, :now) ELSE :now END, "
+    "started_at = coalesce(r.started_at, :now) "
+    "FROM unnest(CAST(:numbers AS int[]), CAST(:attempts AS int[]), CAST(:asks AS int[]), "
+    "CAST(:models AS text[]), CAST(:providers AS text[]), CAST(:credentials AS int[])) "
+    "AS v(number, attempt, asks, model, provider, credential) "
+    "WHERE r.batch_number = :batch AND r.number = ANY(CAST(:numbers AS int[])) AND r.number = v.number"
+    "), noted AS (UPDATE slices SET held = :held WHERE number = :slice) UPDATE batches SET "
     "queued = queued + :queued, in_progress = in_progress + :in_progress, completed = completed + :completed, "
     "failed = failed + :failed, cost_micros = cost_micros + :cost_micros, cursor = :cursor, "
     "held_micros = :held_micros WHERE number = :batch"
@@ -52,10 +65,11 @@ class InTheAir:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a turn changed: counts by status, what rows cost; where the cursor stands, what the batch holds on to in
-    micro-dollars, and how many rows the slice has in hand.
+    """What a turn changed: the rows that are about to be asked; counts by status, what rows cost; where the cursor
+    stands, what the batch holds on to in micro-dollars, and how many rows the slice has in hand.
     """
 
+    asks: Sequence[slices.Ask]
     deltas: Mapping[str, int]
     cost_micros: int
     cursor: int
@@ -79,18 +93,24 @@ async def in_the_air(connection: engine.Connection, batch: batches.Batch, slice_
     return InTheAir(int(row.own), int(row.of_model), row.tenants, row.released, row.of_key)
 
 
-async def note(connection: engine.Connection, batch: batches.Batch, slice_number: int, change: Note) -> None:
-    """Write down what the turn changed, in the transaction that moves the rows. The batch and the slice are locked."""
+async def note(
+    connection: engine.Connection, batch: batches.Batch, slice_number: int, change: Note, now: datetime
+) -> None:
+    """Write down what the turn changed, in the transaction that moves the rows: those to be asked are taken in hand,
+    each with the attempt that is about to be sent (promise P3). The batch and the slice are locked.
+    """
+    own = {"batch": batch.number, "slice": slice_number, "now": now, "cursor": change.cursor, "held": change.held}
+    money = {"cost_micros": change.cost_micros, "held_micros": change.held_micros}
     moved = {name: change.deltas.get(name, 0) for name in ("queued", "in_progress", "completed", "failed")}
-    await connection.execute(
-        _NOTE,
-        {
-            "batch": batch.number,
-            "slice": slice_number,
-            "cost_micros": change.cost_micros,
-            "cursor": change.cursor,
-            "held_micros": change.held_micros,
-            "held": change.held,
-            **moved,
-        },
-    )
+    await connection.execute(_NOTE, own | money | moved | _columns(change.asks))
+
+
+def _columns(asks: Sequence[slices.Ask]) -> dict[str, list[Any]]:
+    return {
+        "numbers": [ask.order.row.number for ask in asks],
+        "attempts": [ask.number for ask in asks],
+        "asks": [ask.asks for ask in asks],
+        "models": [ask.model.id for ask in asks],
+        "providers": [ask.endpoint.provider for ask in asks],
+        "credentials": [ask.credential for ask in asks],
+    }

@@ -10,12 +10,12 @@ async def room(
     connection: engine.Connection, batch: batches.Batch, supply: slices.Supply, slice_number: int, held: int
 ) -> int:
     """How many more rows may be in the air, where this slice has `held`: the batch's own limit, the tenant's share of
-    the model's, its key's.
+    the model's, its key's. Less than nought if there are too many.
     """
     air = await turn_rows.in_the_air(connection, batch, slice_number, held)
     shared = _limit_of_model(batch, supply.catalog, supply.usable)
     limit = min(batch.wishes.max_concurrency or shared, max(shared // max(air.tenants, 1), 1))
-    left = min(supply.room, limit - air.own - air.released, shared - air.of_model - air.released)
+    left = min(limit - air.own - air.released, shared - air.of_model - air.released)
     if air.of_key is None:
         return left
     return min(left, air.of_key - await slice_rows.of_key(connection, batch.key_id, slice_number) - held)

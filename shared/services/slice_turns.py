@@ -20,6 +20,25 @@ Result = slice_services.Result
 Supply = slices.Supply
 
 
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """What a slice goes on having in hand: rows in the air, and rows that wait for others to come back. `ahead`: how
+    many may wait.
+    """
+
+    in_the_air: int = 0
+    waiting: int = 0
+    ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Rows that were taken in hand and must be asked, never more than `at_once` at a time."""
+
+    asks: Sequence[slices.Ask] = ()
+    at_once: int = 0
+
+
 @dataclass(slots=True)
 class _Turn:
     """One turn, whose batch is locked, and what it has changed so far."""
@@ -41,11 +60,11 @@ async def turn(
     results: Sequence[Result],
     supply: Supply,
     now: datetime,
-    held: int,
-) -> list[slices.Ask]:
+    held: InHand,
+) -> Taken:
     """Write back what became of rows in hand, and take new ones in hand, each with its attempt written down as sent
-    (promise P3): once this returns, they must be asked. `held` is how many the slice goes on holding without the new
-    ones. Commits. Raises LostSliceError; then nothing is written.
+    (promise P3): once this returns, they must be asked. `held` is what the slice goes on having besides. Commits.
+    Raises LostSliceError; then nothing is written.
     """
     async with db.transaction() as connection:
         batch = await turn_rows.lock(connection, here.batch.id, here.number)
@@ -54,11 +73,18 @@ async def turn(
         this = _Turn(connection, batch, here, supply, now, cursor=batch.cursor)
         await _write_back(this, results)
         may_ask = batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None and here.checker
-        room = await shares.room(connection, batch, supply, here.number, held) if may_ask and supply.room > 0 else 0
-        asks = await _take(this, room) if room > 0 else []
-        await _note(this, held + len(asks))
+        taken = await _fill(this, held) if may_ask and supply.room > 0 else Taken(at_once=held.in_the_air)
+        most = held.in_the_air + held.waiting + len(taken.asks)
+        await _note(this, taken.asks, min(most, max(taken.at_once, held.in_the_air)))
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
-    return asks
+    return taken
+
+
+async def _fill(this: _Turn, held: InHand) -> Taken:
+    air = held.in_the_air
+    at_once = air + await shares.room(this.connection, this.batch, this.supply, this.here.number, air)
+    room = min(this.supply.room, at_once + min(held.ahead, at_once) - air - held.waiting)
+    return Taken(await _take(this, room) if room > 0 else (), at_once)
 
 
 async def _write_back(this: _Turn, results: Sequence[Result]) -> None:
@@ -88,8 +114,6 @@ async def _take(this: _Turn, room: int) -> list[slices.Ask]:
     asks = [item for item in plans if isinstance(item, slices.Ask)]
     outcomes = [item for item in plans if isinstance(item, slices.Outcome)]
     handed = [item for item in plans if isinstance(item, slices.HandOver)]
-    if asks:
-        await row_rows.begin(this.connection, this.batch, this.here.number, asks, this.now)
     if outcomes:
         this.charges += await row_rows.finish(this.connection, this.batch, None, outcomes)
     if handed:
@@ -132,12 +156,12 @@ def _plan(this: _Turn, row: batch_rows.Row) -> slices.Ask | slices.NoRoom | Resu
     return slices.plan(this.batch, slices.Order(row, kind, request), this.supply, this.now)
 
 
-async def _note(this: _Turn, held: int) -> None:
-    """The end of the transaction: counts and money."""
+async def _note(this: _Turn, asks: Sequence[slices.Ask], held: int) -> None:
+    """The end of the transaction: the rows that are to be asked, counts and money."""
     charges = [charge for row in this.charges for charge in row.charges]
     after = this.batch.moved(this.deltas, this.cost_micros)
     left_micros = after.left_micros(sum(charge.micros for charge in charges))
-    change = turn_rows.Note(this.deltas, this.cost_micros, this.cursor, left_micros, held)
-    await turn_rows.note(this.connection, this.batch, this.here.number, change)
+    change = turn_rows.Note(asks, this.deltas, this.cost_micros, this.cursor, left_micros, held)
+    await turn_rows.note(this.connection, this.batch, this.here.number, change, this.now)
     await slice_services.tell(this.connection, after, this.now)
     await reservations.charge_batch(this.connection, after, charges, this.batch.held_micros - left_micros, this.now)

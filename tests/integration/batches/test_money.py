@@ -196,12 +196,13 @@ async def take(worker: context.Context, batch_id: str, rows: int) -> tuple[slice
     here = await slice_services.begin(worker.db, batch_id, worker.process_id, supply)
     assert here is not None
     later = clock.now() + timedelta(minutes=5)
-    return here, await slice_turns.turn(worker.db, here, [], supply, later, 0)
+    taken = await slice_turns.turn(worker.db, here, [], supply, later, slice_turns.InHand())
+    return here, list(taken.asks)
 
 
 async def give(worker: context.Context, here: slice_services.Slice, *results: slice_services.Result) -> None:
     supply = supply_of(worker, 0)
-    await slice_turns.turn(worker.db, here, results, supply, clock.now(), 0)
+    await slice_turns.turn(worker.db, here, results, supply, clock.now(), slice_turns.InHand())
     await slice_services.drop(worker.db, [here.number])
 
 
