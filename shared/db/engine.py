@@ -53,6 +53,18 @@ def driver(connection: Connection) -> Any:  # noqa: ANN401 - asyncpg has no type
     return found
 
 
+async def _roll_back(connection: Connection, own: Any) -> None:  # noqa: ANN401 - see `driver`
+    """A connection whose transaction may still be open must not go back into the pool: whoever had it next would write
+    into that one, and nobody would commit it.
+    """
+    try:
+        await own.execute("ROLLBACK")
+    except BaseException as error:
+        await connection.invalidate()
+        if not isinstance(error, Exception):
+            raise
+
+
 class Database:
     """A pool of connections to Postgres. One a process; close it at the end."""
 
@@ -139,13 +151,13 @@ class Database:
         """
         async with self.reading() as connection:
             own = driver(connection)
-            await own.execute(f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'")
             try:
+                await own.execute(f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'")
                 yield connection
+                await own.execute("COMMIT")
             except BaseException:
-                await own.execute("ROLLBACK")
+                await _roll_back(connection, own)
                 raise
-            await own.execute("COMMIT")
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
