@@ -52,6 +52,7 @@ format: $(READY) ## Lay the code out and repair what ruff can
 
 types: $(READY) ## Check the types (mypy, strict)
 	@$(BIN)/mypy
+	@MYPYPATH=benchmarks $(BIN)/mypy benchmarks
 
 layers: $(READY) ## Check who may import whom (import-linter)
 	@$(BIN)/lint-imports

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import sys
 from types import FrameType
@@ -14,13 +13,11 @@ import uvicorn
 
 from api import app as application
 from api import parts
-from shared import logs, settings, tracing
+from shared import collector, logs, settings, tracing
 from shared.catalog import files
 
 # Held answers are given at once on the way out; what is left are downloads.
 GRACE_SECONDS = 20
-# Objects made and not dropped, before the collector looks for cycles among the young ones.
-COLLECT_AFTER = 20_000
 
 
 class Server(uvicorn.Server):
@@ -57,7 +54,7 @@ def main(
     logs.configure(configured.log_level, configured.log_format)
     tracing.configure("api", configured.tracing_endpoint)
     app = _application(configured)
-    _spare_the_collector()
+    collector.spare()
     config = uvicorn.Config(
         app,
         host=host,
@@ -71,13 +68,6 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         Server(config, app.state.parts).run()
-
-
-def _spare_the_collector() -> None:
-    """What is there now stays: the collector of cycles need not look through it again, every few requests."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
 
 
 def _application(configured: settings.Settings) -> fastapi.FastAPI:

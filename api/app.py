@@ -9,7 +9,7 @@ import fastapi
 from fastapi import routing
 from fastapi.middleware import cors
 
-from api import dialects, errors, middleware, openapi, parts
+from api import dialects, errors, middleware, openapi, parts, shortcuts
 from api.dashboard import routers as pages
 from api.native import (
     audit,
@@ -68,6 +68,9 @@ ROUTERS = (
     callbacks.router,
 )
 
+# The operations that are asked all the time (shortcuts.py).
+BUSIEST = ("create_video", "create_image", "create_text", "get_job")
+
 DESCRIPTION = """\
 Submit a long generation, come back later, collect it.
 
@@ -93,6 +96,8 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
         # Their pages are made of scripts from other hosts; ours is dashboard/reference.py.
         docs_url=None,
         redoc_url=None,
+        # We have our own (shared/tracing.py, shared/metrics.py); FastAPI's would write down messages of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.parts = made
     app.state.dialects = dialects.find()
@@ -103,6 +108,7 @@ def create_app(configured: settings.Settings) -> fastapi.FastAPI:
     errors.install(app)
     uploads = {path: configured.max_file_bytes for dialect in app.state.dialects for path in dialect.uploads}
     # The one added last is the outermost.
+    app.add_middleware(shortcuts.Shortcuts, found=shortcuts.of(ROUTERS, BUSIEST))
     app.add_middleware(
         middleware.BodyLimit, limit_bytes=configured.max_body_bytes, larger=uploads | _larger_bodies(configured)
     )

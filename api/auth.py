@@ -133,12 +133,12 @@ class Keys:
 
     async def _holder(self, request: fastapi.Request, secret: str, digest: str) -> key_rows.Holder | None:
         """A key that cannot be one costs no look-up: its checksum is wrong. Nor does one from a locked address."""
-        if keys.mode_of(secret) is None:
-            return None
         moment = asyncio.get_running_loop().time()
         memory = self._remembered.get(digest)
         if memory is not None and moment < memory.until:
             return memory.holder
+        if keys.mode_of(secret) is None:
+            return None
         await self._check_address(request)
         generation = self._generation
         holder = await key_services.find(self._db, digest, clock.now())

@@ -14,13 +14,13 @@ from shared import errors, ids, logs, metrics
 REQUEST_ID = "X-Request-Id"
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-    "Cache-Control": "no-store",
-}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cache-control", b"no-store"),
+)
 
 _log = logs.get(__name__)
 
@@ -74,12 +74,17 @@ class _Answering:
     async def send(self, message: types.Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = datastructures.MutableHeaders(scope=message)
-            headers[REQUEST_ID] = self.request_id
-            headers.update(self._scope["state"].get(rates.STATE, {}))
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
+            # In lower case, as ASGI wants them; Starlette's own way looks through all of them for each.
+            own = {name.lower().encode(): value.encode() for name, value in self._own_headers().items()}
+            kept = [header for header in message["headers"] if header[0] not in own]
+            told = {name for name, _ in kept}
+            standard = [header for header in _HEADERS if header[0] not in told]
+            message["headers"] = [*kept, *own.items(), *standard]
         await self._send(message)
+
+    def _own_headers(self) -> dict[str, str]:
+        """What nobody else may set."""
+        return {REQUEST_ID: self.request_id, **self._scope["state"].get(rates.STATE, {})}
 
     @property
     def route(self) -> str | None:

@@ -4,7 +4,7 @@ FastAPI reads the body before it solves dependencies; without this, a stranger c
 """
 
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 import fastapi
@@ -23,25 +23,33 @@ class CheckedRoute(routing.APIRoute):
 
     def get_route_handler(self) -> _Handler:
         """FastAPI's handler behind our checks."""
-        inner = super().get_route_handler()
-        queries = _Queries(_query_names(self.dependant), _families(self.openapi_extra))
-        public = self.path in auth.PUBLIC_ROUTES
-        takes_body = self.body_field is not None
-        scope = scope_of(self)
+        inner, check = super().get_route_handler(), self.checks()
         keeps_answer, binds_uploads = needs_answer_kept(self), _binds_uploads(self)
 
         async def handle(request: fastapi.Request) -> fastapi.Response:
             request = bodies.JsonRequest(request.scope, request.receive)
+            await check(request)
+            binds = not keeps_answer or (binds_uploads and idempotency.is_upload(request))
+            return await (inner(request) if binds else _once(request, inner))
+
+        return handle
+
+    def checks(self) -> Callable[[fastapi.Request], Awaitable[None]]:
+        """What is checked before the endpoint and its fields, in order. It raises what it finds."""
+        queries = _Queries(_query_names(self.dependant), _families(self.openapi_extra))
+        public = self.path in auth.PUBLIC_ROUTES
+        takes_body = self.body_field is not None
+        scope = scope_of(self)
+
+        async def check(request: fastapi.Request) -> None:
             if not public:
                 await _let_in(request, scope)
             queries.check(request)
             if takes_body:
                 bodies.check_media_type(request)
                 await request.json()
-            binds = not keeps_answer or (binds_uploads and idempotency.is_upload(request))
-            return await (inner(request) if binds else _once(request, inner))
 
-        return handle
+        return check
 
 
 class DialectRoute(routing.APIRoute):
@@ -118,6 +126,8 @@ class _Queries:
         self.accepted = sorted([*names, *(f"{family}[…]" for family in families)])
 
     def check(self, request: fastapi.Request) -> None:
+        if not request.scope["query_string"]:
+            return
         for name, value in request.query_params.multi_items():
             if not (name in self._names or member_of(name) in self._families):
                 raise errors.UnknownFieldError(

@@ -107,7 +107,7 @@ async def main(rows: int) -> None:
             megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             yardstick = await copy(url, folder)
             await at.courier.close()
-            await at.db.close()
+            await at.close()
     print(f"batch_ingest {yardstick / measured:.2f} {rows / yardstick:.0f} {rows / measured:.0f} {TARGET}")
     print(f"batch_ingest_memory {megabytes} MB, 300 at most")
 

@@ -75,7 +75,7 @@ async def batch(local: stack.Stack, folder: Path, rows: int) -> float:
 async def tasks(local: stack.Stack, rows: int) -> float:
     """Seconds to send and to run as many no-op tasks with one worker."""
     url = local.env["GENQUEUE_REDIS_URL"]
-    app.conf.broker_url = url
+    app.conf.update(broker_url=url)
     worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "celery", "--app", "batch_run", "worker", "--pool", "threads", "--concurrency", "32"),
         *("--queues", "noop", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "ERROR"),

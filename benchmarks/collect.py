@@ -65,7 +65,7 @@ async def curl(*arguments: str) -> None:
 async def copied(made: stack.Stack, url: str, folder: Path) -> float:
     """Seconds of curl from the one and curl to the other."""
     target = bucket.Bucket(bucket.location_of(_settings(made)))
-    parameters = {"Bucket": target.name, "Key": "bench/copied.mp4"}
+    parameters = {"Bucket": target.of("bench/copied.mp4"), "Key": "bench/copied.mp4"}
     put = target.client.generate_presigned_url("put_object", Params=parameters)
     began = time.perf_counter()
     await curl("--output", str(folder / "copied.mp4"), url)

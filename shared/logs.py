@@ -2,8 +2,10 @@
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
+import orjson
 import structlog
 
 
@@ -16,7 +18,7 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
         structlog.processors.format_exc_info,
     ]
     last: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(serializer=_json) if style == "json" else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
         processors=[*shared, last],
@@ -24,6 +26,10 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
+
+
+def _json(event: object, default: Callable[[Any], Any]) -> str:
+    return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -1,6 +1,5 @@
 """`python -m workers`: one worker process on a threads pool."""
 
-import gc
 import os
 import signal
 import socket
@@ -8,12 +7,9 @@ import sys
 
 from celery import signals
 
-from shared import failpoints, logs, settings, tracing
+from shared import collector, failpoints, logs, settings, tracing
 from shared.queues import names
 from workers import app, metrics, process
-
-# Objects made and not dropped, before the collector looks for cycles among the young ones.
-COLLECT_AFTER = 20_000
 
 
 def main() -> None:
@@ -51,10 +47,7 @@ def _listen_to_hangups(**_: object) -> None:
 
 
 def _spare_the_collector(**_: object) -> None:
-    """What is there now stays: the collector of cycles need not look through it again, every few jobs."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    collector.spare()
 
 
 def _stop_claiming(**_: object) -> None:

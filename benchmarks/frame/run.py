@@ -1,6 +1,7 @@
 """`python -m frame.run` (in benchmarks/): every figure, one after the other, and docs/benchmarks.md of what they said.
 
-A figure that breaks is told of, and the others go on; then the exit code is 1.
+A figure that breaks is told of, and the others go on; then the exit code is 1. A whole run takes an hour; with
+`--into FOLDER` it can be done in pieces: what a figure said last is kept there, and the page is of all that is kept.
 """
 
 import argparse
@@ -29,23 +30,23 @@ def main() -> None:
     """Run them and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figures", nargs="*", help="only these; the page is left as it is")
-    parser.add_argument("--page", action="store_true", help="write the page of these figures only")
+    parser.add_argument("--page", action="store_true", help="write the page nevertheless")
+    parser.add_argument("--into", type=Path, help="keep the results here, beside those of earlier runs")
     given = parser.parse_args()
     wanted = given.figures
     names = wanted or sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in ALONE)
+    with tempfile.TemporaryDirectory() as passing:
+        folder = (given.into or Path(passing)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        broken = [name for name in names if not _run(name, folder)]
+        if given.page or not wanted:
+            PAGE.write_text(_page(folder, broken))
+    sys.exit(bool(broken))
+
+
+def _run(name: str, folder: Path) -> bool:
+    """Whether the figure could be measured. What it printed is in NAME.said, how long it took in NAME.seconds."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        said = {name: _run(name, Path(folder)) for name in names}
-        kept = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))]
-        parts = Path(folder) / "accept.parts"
-        shares = json.loads(parts.read_text()) if parts.exists() else {}
-    if given.page or not wanted:
-        PAGE.write_text(_page(said, kept, shares, time.monotonic() - began))
-    sys.exit(any(lines is None for lines in said.values()))
-
-
-def _run(name: str, folder: Path) -> list[str] | None:
-    """The lines a figure printed; None if it broke."""
     env = {**os.environ, figures.RESULTS: str(folder)}
     done = subprocess.run(  # noqa: S603 - our own files
         [sys.executable, str(BENCHMARKS / f"{name}.py")], env=env, stdout=subprocess.PIPE, text=True, check=False
@@ -54,16 +55,21 @@ def _run(name: str, folder: Path) -> list[str] | None:
     if done.returncode:
         sys.stdout.write(f"{name} broke\n")
     sys.stdout.flush()
-    return None if done.returncode else done.stdout.splitlines()
+    (folder / f"{name}.said").write_text(done.stdout)
+    (folder / f"{name}.seconds").write_text(str(time.monotonic() - began))
+    return not done.returncode
 
 
-def _page(
-    said: Mapping[str, Sequence[str] | None], kept: Sequence[Kept], shares: Mapping[str, float], seconds: float
-) -> str:
+def _page(folder: Path, names: Sequence[str]) -> str:
     today = datetime.now(UTC).date().isoformat()
+    kept = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     known = {line["name"] for line in kept}
-    printed = [line for lines in said.values() for line in lines or () if line.split(" ")[0] not in known]
-    broken = [f"- {name} broke and has no figure." for name, lines in said.items() if lines is None]
+    said = [line for path in sorted(folder.glob("*.said")) for line in path.read_text().splitlines()]
+    printed = [line for line in said if line.split(" ")[0] not in known]
+    seconds = sum(float(path.read_text()) for path in folder.glob("*.seconds"))
+    parts = folder / "accept.parts"
+    shares = json.loads(parts.read_text()) if parts.exists() else {}
+    broken = [f"- {name} broke and has no figure." for name in names]
     return "\n".join(
         [
             "# Benchmarks",

@@ -20,10 +20,57 @@ CHUNK_ROWS = 5000
 _R = tables.batch_rows
 _Status = batch_rows.RowStatus
 
+# Made once: a turn of a slice, which comes many times a second, has no time to build them.
+_OF_BATCH = _R.c.batch_number == sa.bindparam("batch")
+_DUE = (
+    sa.select(_R)
+    .where(
+        _OF_BATCH,
+        _R.c.due_at <= sa.bindparam("now"),
+        _R.c.slice.is_(None),
+        _R.c.job_id.is_(None),
+        sa.or_(_R.c.status == _Status.QUEUED, _R.c.status == _Status.IN_PROGRESS),
+    )
+    .order_by(_R.c.due_at)
+    .limit(sa.bindparam("most"))
+)
+_FRESH = (
+    sa.select(_R)
+    .where(_OF_BATCH, _R.c.number > sa.bindparam("cursor"), _R.c.status == _Status.QUEUED, _R.c.due_at.is_(None))
+    .order_by(_R.c.number)
+    .limit(sa.bindparam("most"))
+)
+_FOUND = sa.union_all(_DUE, _FRESH).subquery()
+# Of fresh rows always the first: the batch's cursor goes on behind the last one that was taken.
+_PICK = sa.select(_FOUND).order_by(_FOUND.c.due_at.nulls_last(), _FOUND.c.number).limit(sa.bindparam("most"))
+# The numbers are named twice: by a join alone, Postgres may well read every row of the batch to find some.
+_FINISH = sa.text(
+    "UPDATE batch_rows AS r SET status = v.status, slice = NULL, due_at = v.due_at, "
+    "sent_at = CASE WHEN v.keep THEN r.sent_at END, finished_at = v.finished_at, output = v.output, "
+    "error_code = v.code, error_message = v.message, cost_micros = r.cost_micros + v.cost, "
+    "history = CASE WHEN v.history IS NULL THEN r.history "
+    "ELSE coalesce(r.history, '[]'::jsonb) || CAST(v.history AS jsonb) END "
+    "FROM unnest(CAST(:numbers AS int[]), CAST(:statuses AS text[]), CAST(:due AS timestamptz[]), "
+    "CAST(:finished AS timestamptz[]), CAST(:outputs AS text[]), CAST(:codes AS text[]), "
+    "CAST(:messages AS text[]), CAST(:costs AS bigint[]), CAST(:histories AS text[]), "
+    "CAST(:keep AS boolean[])) "
+    "AS v(number, status, due_at, finished_at, output, code, message, cost, history, keep) "
+    "WHERE r.batch_number = :batch AND r.number = ANY(CAST(:numbers AS int[])) AND r.number = v.number "
+    "AND r.slice IS NOT DISTINCT FROM CAST(:slice AS bigint) "
+    "RETURNING r.number, r.status, r.generation, r.attempt, r.model, r.provider, r.cost_micros, r.history"
+)
+
 
 async def allow_long(connection: engine.Connection) -> None:
     """Let the statements of this transaction take up to copies.LONG_SECONDS."""
     await connection.execute(sa.text(f"SET LOCAL statement_timeout = '{copies.LONG_SECONDS}s'"))
+
+
+async def gauge(connection: engine.Connection) -> None:
+    """Have Postgres count anew: of a batch it has not counted it believes that there are a handful of rows, and reads
+    all that are left to find the next. Not done while somebody else does it.
+    """
+    await connection.execute(sa.text("ANALYZE (SKIP_LOCKED) batch_rows"))
 
 
 async def mark_duplicates(connection: engine.Connection, batch_number: int) -> int:
@@ -51,50 +98,8 @@ async def pick(connection: engine.Connection, batch: batches.Batch, limit: int, 
     """Up to `limit` rows that may be worked on: those whose moment has come, then those whose turn it is. The caller
     holds the batch's lock, so nobody picks the same ones.
     """
-    active = _R.c.status.in_([_Status.QUEUED, _Status.IN_PROGRESS])
-    due = sa.select(_R).where(
-        _R.c.batch_number == batch.number, _R.c.due_at <= now, _R.c.slice.is_(None), _R.c.job_id.is_(None), active
-    )
-    found = [row_of(row) for row in await connection.execute(due.order_by(_R.c.due_at).limit(limit))]
-    if len(found) < limit:
-        fresh = sa.select(_R).where(
-            _R.c.batch_number == batch.number,
-            _R.c.number > batch.cursor,
-            _R.c.status == _Status.QUEUED,
-            _R.c.due_at.is_(None),
-        )
-        taken = await connection.execute(fresh.order_by(_R.c.number).limit(limit - len(found)))
-        found += [row_of(row) for row in taken]
-    return found
-
-
-async def begin(
-    connection: engine.Connection, batch: batches.Batch, slice_number: int, asks: Sequence[slices.Ask], now: datetime
-) -> None:
-    """Take these rows in hand, each with the attempt that is about to be sent (promise P3)."""
-    await connection.execute(
-        sa.text(
-            "UPDATE batch_rows AS r SET status = 'in_progress', slice = :slice, due_at = NULL, attempt = v.attempt, "
-            "asks = v.asks, model = v.model, provider = v.provider, credential = v.credential, "
-            "sent_at = CASE WHEN v.asks > 1 THEN coalesce(r.sent_at, :now) ELSE :now END, "
-            "started_at = coalesce(r.started_at, :now) "
-            "FROM unnest(CAST(:numbers AS int[]), CAST(:attempts AS int[]), CAST(:asks AS int[]), "
-            "CAST(:models AS text[]), CAST(:providers AS text[]), CAST(:credentials AS int[])) "
-            "AS v(number, attempt, asks, model, provider, credential) "
-            "WHERE r.batch_number = :batch AND r.number = v.number"
-        ),
-        {
-            "slice": slice_number,
-            "now": now,
-            "batch": batch.number,
-            "numbers": [ask.order.row.number for ask in asks],
-            "attempts": [ask.number for ask in asks],
-            "asks": [ask.asks for ask in asks],
-            "models": [ask.model.id for ask in asks],
-            "providers": [ask.endpoint.provider for ask in asks],
-            "credentials": [ask.credential for ask in asks],
-        },
-    )
+    values = {"batch": batch.number, "cursor": batch.cursor, "now": now, "most": limit}
+    return [row_of(row) for row in await connection.execute(_PICK, values)]
 
 
 async def finish(
@@ -103,24 +108,8 @@ async def finish(
     """Write back rows this slice has in hand (None: rows just picked, in nobody's hand); answers those it still had.
     Rows taken up by another since are left alone.
     """
-    changed = await connection.execute(
-        sa.text(
-            "UPDATE batch_rows AS r SET status = v.status, slice = NULL, due_at = v.due_at, "
-            "sent_at = CASE WHEN v.keep THEN r.sent_at END, finished_at = v.finished_at, output = v.output, "
-            "error_code = v.code, error_message = v.message, cost_micros = r.cost_micros + v.cost, "
-            "history = CASE WHEN v.history IS NULL THEN r.history "
-            "ELSE coalesce(r.history, '[]'::jsonb) || CAST(v.history AS jsonb) END "
-            "FROM unnest(CAST(:numbers AS int[]), CAST(:statuses AS text[]), CAST(:due AS timestamptz[]), "
-            "CAST(:finished AS timestamptz[]), CAST(:outputs AS text[]), CAST(:codes AS text[]), "
-            "CAST(:messages AS text[]), CAST(:costs AS bigint[]), CAST(:histories AS text[]), "
-            "CAST(:keep AS boolean[])) "
-            "AS v(number, status, due_at, finished_at, output, code, message, cost, history, keep) "
-            "WHERE r.batch_number = :batch AND r.number = v.number "
-            "AND r.slice IS NOT DISTINCT FROM CAST(:slice AS bigint) "
-            "RETURNING r.number, r.status, r.generation, r.attempt, r.model, r.provider, r.cost_micros, r.history"
-        ),
-        {"batch": batch.number, "slice": slice_number, **_columns(outcomes)},
-    )
+    values = {"batch": batch.number, "slice": slice_number, **_columns(outcomes)}
+    changed = await connection.execute(_FINISH, values)
     return [batch_rows.Written(row.number, _charges(batch, row)) for row in changed]
 
 

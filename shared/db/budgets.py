@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine
+from shared.db import engine, prepared, rows
 from shared.db.tables import budgets as tables
+from shared.db.tables import metadata
 from shared.domain import budgets
 
 _B = tables.budgets
@@ -49,14 +50,51 @@ async def of_keys(connection: engine.Connection, tenant_id: str, key_id: str | N
     return [_budget(row) for row in found]
 
 
+_OF_CALLERS = prepared.Prepared(
+    sa.select(_B)
+    .where(
+        _B.c.tenant_id == prepared.any_of("tenants"),
+        sa.or_(_B.c.key_id.is_(None), _B.c.key_id == prepared.any_of("keys")),
+    )
+    .order_by(_B.c.id)
+)
+
+
 async def of_callers(
     connection: engine.Connection, tenant_ids: Collection[str], key_ids: Collection[str]
 ) -> list[budgets.Budget]:
     """The budgets of all these tenants, and of these keys, in the order they are to be reserved in."""
-    mine = sa.or_(_B.c.key_id.is_(None), _B.c.key_id == sa.any_(sa.cast(sorted(key_ids), pg.ARRAY(sa.Text))))
-    theirs = _B.c.tenant_id == sa.any_(sa.cast(sorted(tenant_ids), pg.ARRAY(sa.Text)))
-    found = await connection.execute(sa.select(_B).where(theirs, mine).order_by(_B.c.id))
+    found = await _OF_CALLERS.rows(connection, tenants=sorted(tenant_ids), keys=sorted(key_ids))
     return [_budget(row) for row in found]
+
+
+def _spent(start: sa.ColumnElement[datetime]) -> sa.ColumnElement[int]:
+    return sa.case((_B.c.window_at < start, 0), else_=_B.c.spent_micros)
+
+
+def _window(start: sa.ColumnElement[datetime]) -> dict[str, sa.ColumnElement[Any]]:
+    """A row of an earlier window begins anew; one of a later window (another process's clock) stays."""
+    return {
+        "spent_micros": _spent(start),
+        "notified_percent": sa.case((_B.c.window_at < start, 0), else_=_B.c.notified_percent),
+        "window_at": sa.func.greatest(_B.c.window_at, start),
+    }
+
+
+_ONE, _START = sa.bindparam("budget_id", type_=sa.Text), sa.bindparam("start", type_=metadata.Moment)
+_HELD, _COST = sa.bindparam("held", type_=sa.BigInteger), sa.bindparam("cost", type_=sa.BigInteger)
+_RESERVE = prepared.Prepared(
+    sa.update(_B)
+    .where(_B.c.id == _ONE, _B.c.held_micros + _spent(_START) + _HELD <= _B.c.limit_micros)
+    .values(held_micros=_B.c.held_micros + _HELD, **_window(_START))
+    .returning(_B)
+)
+_SETTLE = prepared.Prepared(
+    sa.update(_B)
+    .where(_B.c.id == _ONE)
+    .values(held_micros=_B.c.held_micros - _HELD, **_window(_START) | {"spent_micros": _spent(_START) + _COST})
+    .returning(_B)
+)
 
 
 async def reserve(
@@ -65,15 +103,9 @@ async def reserve(
     """Hold `micros` if held + spent stay within the limit; else None, and nothing is held.
     The first to come in a new window begins it.
     """
-    spent = _spent(budget.period, now)
-    changed = await connection.execute(
-        sa.update(_B)
-        .where(_B.c.id == budget.id, _B.c.held_micros + spent + micros <= _B.c.limit_micros)
-        .values(held_micros=_B.c.held_micros + micros, **_window(budget.period, now))
-        .returning(_B)
-    )
-    row = changed.one_or_none()
-    return _budget(row) if row else None
+    start = budgets.window_at(budget.period, now)
+    changed = await _RESERVE.rows(connection, budget_id=budget.id, held=micros, start=start)
+    return _budget(changed[0]) if changed else None
 
 
 async def settle(
@@ -93,38 +125,18 @@ async def settle(
 
 
 async def _locked(connection: engine.Connection, budget_ids: Sequence[str]) -> list[budgets.Budget]:
+    if not budget_ids:
+        return []
     query = sa.select(_B).where(_B.c.id.in_(budget_ids)).order_by(_B.c.id).with_for_update()
-    return [_budget(row) for row in await connection.execute(query)] if budget_ids else []
+    return [_budget(row) for row in await connection.execute(query)]
 
 
 async def _settle_one(
     connection: engine.Connection, budget: budgets.Budget, held_micros: int, spent_micros: int, now: datetime
 ) -> budgets.Budget:
-    changed = await connection.execute(
-        sa.update(_B)
-        .where(_B.c.id == budget.id)
-        .values(
-            held_micros=_B.c.held_micros - held_micros,
-            **_window(budget.period, now) | {"spent_micros": _spent(budget.period, now) + spent_micros},
-        )
-        .returning(_B)
-    )
-    return _budget(changed.one())
-
-
-def _window(period: budgets.Period, now: datetime) -> dict[str, sa.ColumnElement[Any]]:
-    """A row of an earlier window begins anew; one of a later window (another process's clock) stays."""
-    start = budgets.window_at(period, now)
-    is_old = _B.c.window_at < start
-    return {
-        "spent_micros": _spent(period, now),
-        "notified_percent": sa.case((is_old, 0), else_=_B.c.notified_percent),
-        "window_at": sa.func.greatest(_B.c.window_at, start),
-    }
-
-
-def _spent(period: budgets.Period, now: datetime) -> sa.ColumnElement[int]:
-    return sa.case((_B.c.window_at < budgets.window_at(period, now), 0), else_=_B.c.spent_micros)
+    start = budgets.window_at(budget.period, now)
+    values = {"budget_id": budget.id, "held": held_micros, "cost": spent_micros, "start": start}
+    return _budget((await _SETTLE.rows(connection, **values))[0])
 
 
 async def get(
@@ -161,6 +173,6 @@ def _visible(within: str | None) -> list[sa.ColumnElement[bool]]:
     return [] if within is None else [_B.c.tenant_id == within]
 
 
-def _budget(row: sa.Row[Any]) -> budgets.Budget:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
-    return budgets.Budget(**values | {"period": budgets.Period(row.period)})
+def _budget(row: rows.Row) -> budgets.Budget:
+    values = rows.mapping(row)
+    return budgets.Budget(**values | {"period": budgets.Period(values["period"])})

@@ -44,6 +44,27 @@ def public_url(connection: Connection) -> str:
     return str(inner.get_execution_options().get(_PUBLIC_URL, "")) if inner is not None else ""
 
 
+def driver(connection: Connection) -> Any:  # noqa: ANN401 - asyncpg has no types
+    """The driver's own connection. What is begun there, SQLAlchemy does not know of. Raises RuntimeError."""
+    inner = connection.sync_connection
+    found = inner.connection.driver_connection if inner is not None else None
+    if found is None:
+        raise RuntimeError("The connection is not open.")
+    return found
+
+
+async def _roll_back(connection: Connection, own: Any) -> None:  # noqa: ANN401 - see `driver`
+    """A connection whose transaction may still be open must not go back into the pool: whoever had it next would write
+    into that one, and nobody would commit it.
+    """
+    try:
+        await own.execute("ROLLBACK")
+    except BaseException as error:
+        await connection.invalidate()
+        if not isinstance(error, Exception):
+            raise
+
+
 class Database:
     """A pool of connections to Postgres. One a process; close it at the end."""
 
@@ -122,6 +143,21 @@ class Database:
             return
         async with self.reading() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def brisk(self, longest_wait_seconds: float) -> AsyncIterator[Connection]:
+        """A transaction that is begun and ended by the driver itself, in one round trip each. Whatever waits longer
+        than that for a lock raises.
+        """
+        async with self.reading() as connection:
+            own = driver(connection)
+            try:
+                await own.execute(f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'")
+                yield connection
+                await own.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection, own)
+                raise
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:

@@ -4,15 +4,15 @@ The rows go in as JSON, which Postgres turns into rows of its tables: one statem
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine
+from shared.db import engine, prepared
 from shared.db.tables import events as event_tables
+from shared.db.tables import idempotency as idempotency_tables
 from shared.db.tables import jobs as tables
 from shared.db.tables import ledger as ledger_tables
 from shared.db.tables import receivers as receiver_tables
@@ -21,8 +21,17 @@ from shared.domain import events
 # A row that somebody holds must not keep the whole group waiting: then each goes alone.
 LONGEST_WAIT_SECONDS = 0.2
 
+Columns = Mapping[str, Any]
 _JOBS, _R = tables.jobs, receiver_tables.receivers
-_DEFAULTED = {"sequence": 1}
+
+
+def _blank(column: sa.Column[Any]) -> int | None:
+    default = column.server_default
+    return 0 if isinstance(default, sa.DefaultClause) and default.arg == "0" else None
+
+
+# What Postgres puts into the columns that a new job leaves open.
+_BLANK: Mapping[str, Any] = {column.name: _blank(column) for column in _JOBS.columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,17 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Jobs with all that goes with them. `jobs` are whole rows (`queued`)."""
+
+    jobs: Sequence[Columns]
+    keys: Sequence[Key]
+    requests: Sequence[Columns]
+    events: Sequence[Columns]
+    ledger: Sequence[Columns]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanting:
     """The receivers that want the first event of every job, by tenant; and those that stand for the origin of jobs'
     own URLs, by tenant and origin.
@@ -46,49 +66,43 @@ class Wanting:
     origins: Mapping[tuple[str, str], str]
 
 
-async def wanting(connection: engine.Connection, tenant_ids: Collection[str], origins: Collection[str]) -> Wanting:
-    """Who is to be told of new jobs of these tenants. Origins never seen before are left out."""
+def _wanting() -> prepared.Prepared:
     named = _R.c.events.contains([events.EventType.JOB_QUEUED.value])
     told = sa.and_(_R.c.implicit.is_(False), _R.c.disabled_at.is_(None), sa.or_(_R.c.events.is_(None), named))
-    own = sa.and_(_R.c.implicit, _R.c.url == _any(origins))
-    found = await connection.execute(
-        sa.select(_R.c.id, _R.c.tenant_id, _R.c.url, _R.c.implicit).where(
-            _R.c.tenant_id == _any(tenant_ids), sa.or_(told, own)
-        )
+    own = sa.and_(_R.c.implicit, _R.c.url == prepared.any_of("origins"))
+    theirs = _R.c.tenant_id == prepared.any_of("tenants")
+    return prepared.Prepared(
+        sa.select(_R.c.id, _R.c.tenant_id, _R.c.url, _R.c.implicit).where(theirs, sa.or_(told, own))
     )
+
+
+_WANTING = _wanting()
+
+
+async def wanting(connection: engine.Connection, tenant_ids: Collection[str], origins: Collection[str]) -> Wanting:
+    """Who is to be told of new jobs of these tenants. Origins never seen before are left out."""
+    found = await _WANTING.rows(connection, tenants=sorted(tenant_ids), origins=sorted(origins))
     registered: dict[str, list[str]] = {}
     implicit: dict[tuple[str, str], str] = {}
     for row in found:
-        if row.implicit:
-            implicit[row.tenant_id, row.url] = row.id
+        if row["implicit"]:
+            implicit[row["tenant_id"], row["url"]] = row["id"]
         else:
-            registered.setdefault(row.tenant_id, []).append(row.id)
+            registered.setdefault(row["tenant_id"], []).append(row["id"])
     return Wanting(registered, implicit)
 
 
-async def insert_jobs(
-    connection: engine.Connection, values: Sequence[Mapping[str, Any]], keys: Sequence[Key]
-) -> list[dict[str, Any]]:
-    """Insert these jobs (`acceptance.job_values`), with their keys; answers the rows of those whose key was not used
-    before. Raises what Postgres raises, also when a key is being used elsewhere for longer than a moment.
+async def insert(connection: engine.Connection, rows: Rows) -> set[str]:
+    """Insert the jobs whose key was not used before, with their requests, first events and entries in the ledger;
+    answers their ids. Raises what Postgres raises, also when a key is being used elsewhere for longer than a moment.
     """
-    await connection.execute(sa.text(f"SET LOCAL lock_timeout = '{int(LONGEST_WAIT_SECONDS * 1000)}ms'"))
-    with_sequence = [{**one, **_DEFAULTED} for one in values]
-    inserted = await connection.execute(
-        _insert_jobs(tuple(with_sequence[0])), {"jobs": _json(with_sequence), "keys": _json(keys)}
-    )
-    return [dict(row) for row in inserted.mappings()]
+    values = {field.name: _json(getattr(rows, field.name)) for field in fields(rows)}
+    return {row["id"] for row in await _INSERT.rows(connection, **values)}
 
 
-async def insert_rest(
-    connection: engine.Connection,
-    requests: Sequence[Mapping[str, Any]],
-    first_events: Sequence[Mapping[str, Any]],
-    entries: Sequence[Mapping[str, Any]],
-) -> None:
-    """Insert what goes with the jobs: their requests, first events and entries in the ledger."""
-    values = {"requests": _json(requests), "events": _json(first_events), "ledger": _json(entries)}
-    await connection.execute(_INSERT_REST, values)
+def queued(values: Mapping[str, Any]) -> dict[str, Any]:
+    """All columns of a new job that has its first event (`values` are those of `acceptance.job_values`)."""
+    return {**_BLANK, **values, "sequence": 1}
 
 
 def _json(values: Sequence[object]) -> str:
@@ -97,45 +111,40 @@ def _json(values: Sequence[object]) -> str:
     ).decode()  # names of columns are strings of SQLAlchemy's own
 
 
-def _any(values: Collection[str]) -> sa.CollectionAggregate[bool]:
-    return sa.any_(sa.cast(sorted(values), pg.ARRAY(sa.Text)))
+def _given(table: sa.Table, parameter: str) -> str:
+    return f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:{parameter} AS json))"
 
 
-_statements: dict[tuple[str, ...], sa.TextualSelect] = {}
-
-
-def _insert_jobs(names: tuple[str, ...]) -> sa.TextualSelect:
-    """The order in which keys are taken is the same everywhere, so that no two groups wait for each other."""
-    known = _statements.get(names)
-    if known is None:
-        columns, every = ", ".join(names), ", ".join(f"jobs.{column.name}" for column in _JOBS.columns)
-        statement = sa.text(f"""
-            WITH given AS (
-              SELECT * FROM json_populate_recordset(CAST(NULL AS jobs), CAST(:jobs AS json))
-            ), keyed AS (
-              SELECT * FROM json_populate_recordset(CAST(NULL AS idempotency), CAST(:keys AS json))
-            ), bound AS (
-              INSERT INTO idempotency (tenant_id, key, fingerprint, job_id, created_at)
-              SELECT tenant_id, key, fingerprint, job_id, created_at FROM keyed ORDER BY tenant_id, key
-              ON CONFLICT DO NOTHING RETURNING job_id
-            )
-            INSERT INTO jobs ({columns}) SELECT {columns} FROM given
-            WHERE id NOT IN (SELECT job_id FROM keyed) OR id IN (SELECT job_id FROM bound) ORDER BY id
-            RETURNING {every}""")  # noqa: S608 - our own words; the values are parameters
-        known = _statements[names] = statement.columns(*_JOBS.columns)
-    return known
-
-
-def _filled(table: sa.Table, parameter: str, leaving_out: str = "") -> str:
+def _filled(table: sa.Table, parameter: str, job_id: str, leaving_out: str = "") -> str:
+    """Rows of jobs that were made."""
     columns = ", ".join(column.name for column in table.columns if column.name != leaving_out)
     return (
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - see above
-        f" FROM json_populate_recordset(CAST(NULL AS {table.name}), CAST(:{parameter} AS json))"
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {_given(table, parameter)}"  # noqa: S608 - our own words; the values are parameters
+        f" WHERE {job_id} IN (SELECT id FROM made)"
     )
 
 
-_INSERT_REST = sa.text(
-    f"WITH requested AS ({_filled(tables.requests, 'requests', 'route')}),"
-    f" told AS ({_filled(event_tables.events, 'events', 'xact')})"
-    f" {_filled(ledger_tables.ledger, 'ledger')}"
-)
+def _insert() -> prepared.Prepared:
+    """The order in which keys are taken is the same everywhere, so that no two groups wait for each other."""
+    columns = ", ".join(column.name for column in _JOBS.columns)
+    return prepared.Prepared(
+        sa.text(f"""
+            WITH keyed AS MATERIALIZED (
+              SELECT tenant_id, key, fingerprint, job_id, created_at
+              FROM {_given(idempotency_tables.idempotency, "keys")}
+            ), bound AS (
+              INSERT INTO idempotency (tenant_id, key, fingerprint, job_id, created_at)
+              SELECT * FROM keyed ORDER BY tenant_id, key ON CONFLICT DO NOTHING RETURNING job_id
+            ), made AS (
+              INSERT INTO jobs ({columns}) SELECT {columns} FROM {_given(_JOBS, "jobs")}
+              WHERE id NOT IN (SELECT job_id FROM keyed) OR id IN (SELECT job_id FROM bound) ORDER BY id
+              RETURNING id
+            ),
+            requested AS ({_filled(tables.requests, "requests", "job_id", "route")}),
+            told AS ({_filled(event_tables.events, "events", "subject_id", "xact")}),
+            entered AS ({_filled(ledger_tables.ledger, "ledger", "job_id")})
+            SELECT id FROM made""")  # noqa: S608 - see above
+    )
+
+
+_INSERT = _insert()

@@ -14,6 +14,16 @@ from shared.domain import attempts, batches, jobs, ledger, states
 
 _L = tables.ledger
 _JOBS = job_tables.jobs
+# Rows of other kinds than texts go on as ordinary jobs. A release is told from others by its own id.
+_SETTLE_BATCH = sa.text(
+    "INSERT INTO ledger (id, tenant_id, key_id, job_id, job_kind, kind, micros, created_at, attempt_id, model, "
+    "provider) SELECT v.id, :tenant, :key, v.job, 'text', 'charge', v.micros, CAST(:now AS timestamptz), "
+    "v.reference, v.model, v.provider "
+    "FROM unnest(CAST(:ids AS text[]), CAST(:jobs AS text[]), CAST(:references AS text[]), CAST(:models AS text[]), "
+    "CAST(:providers AS text[]), CAST(:micros AS bigint[])) AS v(id, job, reference, model, provider, micros) "
+    "UNION ALL SELECT :id, :tenant, :key, :batch, 'batch', 'release', -CAST(:released AS bigint), "
+    "CAST(:now AS timestamptz), :id, NULL, NULL WHERE CAST(:released AS bigint) <> 0"
+)
 
 
 async def hold(connection: engine.Connection, job: jobs.Job, now: datetime) -> None:
@@ -52,11 +62,10 @@ async def settle_batch(
     now: datetime,
 ) -> None:
     """Write down what a batch lets go of, and the charges of rows that ended. Raises if one was charged before."""
-    entries = [_row_charge(batch, charge, now) for charge in charges]
-    if released_micros:
-        tag = ids.new(ids.Prefix.LEDGER)
-        entries.append(_batch_entry(batch, ledger.EntryKind.RELEASE, -released_micros, tag, now))
-    await _append(connection, entries)
+    if charges or released_micros:
+        own = {"tenant": batch.tenant_id, "key": batch.key_id, "batch": batch.id, "now": now}
+        release = {"id": ids.new(ids.Prefix.LEDGER), "released": released_micros}
+        await connection.execute(_SETTLE_BATCH, own | release | _columns(charges))
 
 
 async def unsettled(connection: engine.Connection, limit: int) -> list[str]:
@@ -86,21 +95,15 @@ def _batch_entry(batch: batches.Batch, kind: ledger.EntryKind, micros: int, tag:
     )
 
 
-def _row_charge(batch: batches.Batch, charge: ledger.RowCharge, now: datetime) -> ledger.Entry:
-    return ledger.Entry(
-        id=ids.new(ids.Prefix.LEDGER),
-        tenant_id=batch.tenant_id,
-        key_id=batch.key_id,
-        job_id=charge.job_id,
-        # Rows of other kinds go on as ordinary jobs.
-        job_kind=states.Kind.TEXT,
-        kind=ledger.EntryKind.CHARGE,
-        micros=charge.micros,
-        created_at=now,
-        attempt_id=charge.reference,
-        model=charge.model,
-        provider=charge.provider,
-    )
+def _columns(charges: Sequence[ledger.RowCharge]) -> dict[str, list[Any]]:
+    return {
+        "ids": [ids.new(ids.Prefix.LEDGER) for _ in charges],
+        "jobs": [charge.job_id for charge in charges],
+        "references": [charge.reference for charge in charges],
+        "models": [charge.model for charge in charges],
+        "providers": [charge.provider for charge in charges],
+        "micros": [charge.micros for charge in charges],
+    }
 
 
 def _charge(job: jobs.Job, attempt: attempts.Attempt, now: datetime) -> ledger.Entry:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine, rows
+from shared.db import engine, prepared, rows
 from shared.db import jobs as job_rows
 from shared.db.tables import attempts as attempt_tables
 from shared.db.tables import jobs as tables
@@ -52,15 +52,12 @@ def _pairs() -> sa.TableValuedAlias:
     return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="asked")
 
 
-# Made once: SQLAlchemy takes longer to build them than Postgres to run them.
-_SEEN = _statement()
-_ATTEMPTS = (
-    sa.select(_A)
-    .where(_A.c.job_id == sa.any_(sa.bindparam("ids", type_=pg.ARRAY(sa.Text))))
-    .order_by(_A.c.job_id, _A.c.number)
+_SEEN = prepared.Prepared(_statement())
+_ATTEMPTS = prepared.Prepared(
+    sa.select(_A).where(_A.c.job_id == prepared.any_of("ids")).order_by(_A.c.job_id, _A.c.number)
 )
 _OF_PAIR = _pairs()
-_OUTPUTS = (
+_OUTPUTS = prepared.Prepared(
     sa.select(_O)
     .join_from(_OF_PAIR, _O, sa.and_(_O.c.tenant_id == _OF_PAIR.c.tenant_id, _O.c.job_id == _OF_PAIR.c.id))
     .order_by(_O.c.job_id, _O.c.number, _O.c.variant)
@@ -69,24 +66,24 @@ _OUTPUTS = (
 
 async def jobs_of(connection: engine.Connection, asked: Sequence[Pair]) -> dict[Pair, Seen]:
     """Those of these jobs that are the tenant's it was asked for."""
-    found = await connection.execute(_SEEN, _values(asked))
-    seen = [Seen(rows.job(row), row.queue_position) for row in found]
+    found = await _SEEN.rows(connection, **_values(asked))
+    seen = [Seen(rows.job(row), row["queue_position"]) for row in found]
     return {(one.job.tenant_id, one.job.id): one for one in seen}
 
 
 async def attempts_of(connection: engine.Connection, job_ids: Sequence[str]) -> dict[str, list[attempts.Attempt]]:
     """The attempts of jobs that were seen, by job id, in the order they were made."""
     found: dict[str, list[attempts.Attempt]] = {}
-    for row in await connection.execute(_ATTEMPTS, {"ids": list(job_ids)}):
-        found.setdefault(row.job_id, []).append(rows.attempt(row))
+    for row in await _ATTEMPTS.rows(connection, ids=list(job_ids)):
+        found.setdefault(row["job_id"], []).append(rows.attempt(row))
     return found
 
 
 async def outputs_of(connection: engine.Connection, asked: Sequence[Pair]) -> dict[str, list[outputs.Output]]:
     """The outputs of jobs of these tenants, by job id, with their variants; also those that are deleted."""
     found: dict[str, list[outputs.Output]] = {}
-    for row in await connection.execute(_OUTPUTS, _values(asked)):
-        found.setdefault(row.job_id, []).append(rows.output(row))
+    for row in await _OUTPUTS.rows(connection, **_values(asked)):
+        found.setdefault(row["job_id"], []).append(rows.output(row))
     return found
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from shared.db import engine
 from shared.db.tables import batch_rows as tables
-from shared.domain import batch_rows, batches
+from shared.domain import batches
 
 SETTLED_AT_ONCE = 5000
 
@@ -28,7 +28,8 @@ async def hand_over(
             "UPDATE batch_rows AS r SET status = 'in_progress', slice = NULL, due_at = NULL, job_id = v.job_id, "
             "started_at = coalesce(r.started_at, :now) "
             "FROM unnest(CAST(:numbers AS int[]), CAST(:jobs AS text[])) AS v(number, job_id) "
-            "WHERE r.batch_number = :batch AND r.number = v.number AND r.job_id IS NULL "
+            "WHERE r.batch_number = :batch AND r.number = ANY(CAST(:numbers AS int[])) AND r.number = v.number "
+            "AND r.job_id IS NULL "
             "AND r.slice IS NOT DISTINCT FROM CAST(:slice AS bigint) RETURNING r.number"
         ),
         {
@@ -40,14 +41,6 @@ async def hand_over(
         },
     )
     return list(changed.scalars())
-
-
-async def released(connection: engine.Connection, batch_number: int) -> int:
-    """How many rows ordinary jobs carry on at the moment."""
-    waiting = sa.select(sa.func.count()).where(
-        _R.c.batch_number == batch_number, _R.c.job_id.is_not(None), _R.c.status == batch_rows.RowStatus.IN_PROGRESS
-    )
-    return (await connection.execute(waiting)).scalar_one()
 
 
 async def settle_released(connection: engine.Connection, batch_number: int) -> tuple[Counter[str], int]:

@@ -20,10 +20,11 @@ from shared.domain import (
     tries,
 )
 
+# Or one of the driver's own (db/prepared.py), which has no types.
 Row = sa.Row[Any] | sa.RowMapping | dict[str, Any]
 
 _OUTPUT_FIELDS = frozenset(field.name for field in fields(outputs.Output))
-_JOB_FIELDS = frozenset(field.name for field in fields(jobs.Job))
+_JOB_FIELDS = tuple(field.name for field in fields(jobs.Job))
 _EVENT_FIELDS = tuple(field.name for field in fields(events.Event))
 _DELIVERY_FIELDS = tuple(field.name for field in fields(deliveries.Delivery))
 _RECEIVER_FIELDS = tuple(field.name for field in fields(receivers.Receiver))
@@ -31,7 +32,7 @@ _RECEIVER_FIELDS = tuple(field.name for field in fields(receivers.Receiver))
 
 def job(row: Row) -> jobs.Job:
     """A job from a row of `jobs`; columns only the relay needs are dropped."""
-    values = {name: value for name, value in _mapping(row).items() if name in _JOB_FIELDS}
+    values = _picked(row, _JOB_FIELDS)
     values["kind"] = states.Kind(values["kind"])
     values["status"] = states.JobStatus(values["status"])
     values["step"] = states.Step(values["step"])
@@ -43,7 +44,7 @@ def job(row: Row) -> jobs.Job:
 
 def attempt(row: Row) -> attempts.Attempt:
     """An attempt from a row of `attempts`."""
-    values = _mapping(row)
+    values = mapping(row)
     values["status"] = states.AttemptStatus(values["status"])
     values["fault"] = faults.FaultKind(values["fault"]) if values["fault"] else None
     values["sources"] = tuple(outputs.Source(**source) for source in values["sources"] or ())
@@ -53,7 +54,7 @@ def attempt(row: Row) -> attempts.Attempt:
 
 def output(row: Row) -> outputs.Output:
     """An output from a row of `outputs`; a column only upkeep needs is dropped."""
-    values = {name: value for name, value in _mapping(row).items() if name in _OUTPUT_FIELDS}
+    values = {name: value for name, value in mapping(row).items() if name in _OUTPUT_FIELDS}
     values["variant"] = outputs.Variant(values["variant"])
     return outputs.Output(**values)
 
@@ -81,7 +82,7 @@ def delivery(row: Row) -> deliveries.Delivery:
 
 def tried(row: Row) -> tries.Try:
     """A try from a row of `tries`."""
-    values = _mapping(row)
+    values = mapping(row)
     values["trigger"] = tries.Trigger(values["trigger"])
     values["response_head"] = bytes(values["response_head"])
     return tries.Try(**values)
@@ -100,12 +101,12 @@ def receiver(row: Row) -> receivers.Receiver:
 
 def signing_key(row: Row) -> signing.SigningKey:
     """A signing key from a row of `signing_keys`."""
-    return signing.SigningKey(**_mapping(row))
+    return signing.SigningKey(**mapping(row))
 
 
 def file(row: Row) -> files.File:
     """A file from a row of `files`."""
-    return files.File(**_mapping(row))
+    return files.File(**mapping(row))
 
 
 def source(value: outputs.Source) -> dict[str, Any]:
@@ -113,10 +114,11 @@ def source(value: outputs.Source) -> dict[str, Any]:
     return {name: item for name, item in asdict(value).items() if name != "body" and item is not None}
 
 
-def _mapping(row: Row) -> dict[str, Any]:
+def mapping(row: Row) -> dict[str, Any]:
+    """The columns of a row, by name."""
     return dict(row._mapping if isinstance(row, sa.Row) else row)  # noqa: SLF001 - SQLAlchemy's documented accessor
 
 
 def _picked(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
-    found = _mapping(row)
+    found = mapping(row)
     return {name: found[name] for name in names}

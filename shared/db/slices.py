@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared.db import engine, queue
-from shared.db import keys as key_rows
 from shared.db.tables import batch_rows as row_tables
 from shared.db.tables import batches as tables
 from shared.db.tables import processes as process_tables
@@ -57,14 +56,6 @@ async def still_reads(connection: engine.Connection, batch_number: int, slice_nu
     return bool(row.holder == slice_number and row.status == batches.BatchStatus.VALIDATING)
 
 
-async def note_held(connection: engine.Connection, slice_number: int, held: int) -> bool:
-    """Write how many rows the slice has in hand; False if the slice is gone: its process was taken for dead."""
-    changed = await connection.execute(
-        sa.update(_S).where(_S.c.number == slice_number).values(held=held).returning(_S.c.number)
-    )
-    return changed.one_or_none() is not None
-
-
 async def end(connection: engine.Connection, slice_numbers: list[int]) -> None:
     """Forget slices; rows they still have in hand are given back, due now. May be repeated."""
     await connection.execute(sa.delete(_S).where(_S.c.number.in_(slice_numbers)))
@@ -96,33 +87,14 @@ async def of_owner(connection: engine.Connection, owner: str) -> dict[str, int]:
     return {f"slice-{number}": number for number in found.scalars()}
 
 
-async def in_the_air(connection: engine.Connection, batch: batches.Batch) -> tuple[int, int, int]:
-    """Rows in hand of this batch, rows in hand of its model, and how many tenants run batches of that model."""
-    model = batch.recipe.model
-    same = _B.c.number == batch.number if model is None else _B.c.model == model
-    counted = await connection.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(_S.c.held).filter(_S.c.batch_number == batch.number), 0),
-            sa.func.coalesce(sa.func.sum(_S.c.held), 0),
-            sa.func.count(sa.distinct(_B.c.tenant_id)),
-        )
-        .select_from(_S.join(_B, _B.c.number == _S.c.batch_number))
-        .where(same, _B.c.status == batches.BatchStatus.IN_PROGRESS)
-    )
-    own, of_model, tenants = counted.one()
-    return int(own), int(of_model), int(tenants)
-
-
-async def room_of_key(connection: engine.Connection, tenant_id: str, key_id: str) -> int | None:
-    """How many more rows the key may have in the air, beside its jobs (`max_in_flight`); None: it has no such limit."""
-    key = await key_rows.get(connection, tenant_id, key_id)
-    if key is None or key.limits.max_in_flight is None:
-        return None
+async def of_key(connection: engine.Connection, key_id: str, but_for: int) -> int:
+    """How many rows and jobs of this key are in the air: what `max_in_flight` limits. Without those of a slice."""
     rows = sa.select(sa.func.coalesce(sa.func.sum(_S.c.held), 0)).select_from(
         _S.join(_B, _B.c.number == _S.c.batch_number)
     )
-    in_hand = (await connection.execute(rows.where(_B.c.key_id == key_id))).scalar_one()
-    return key.limits.max_in_flight - int(in_hand) - await queue.in_flight_of_key(connection, key_id)
+    theirs = sa.and_(_B.c.key_id == key_id, _S.c.number != but_for)
+    in_hand = (await connection.execute(rows.where(theirs))).scalar_one()
+    return int(in_hand) + await queue.in_flight_of_key(connection, key_id)
 
 
 async def ring(

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -216,6 +216,17 @@ class Batch:
     def most_micros(self, rows: int) -> int:
         """The most that so many of its rows should cost. What a single row should is not kept."""
         return 0 if self.is_test else min(self.quote.most_micros, rows * self.quote.dearest_micros)
+
+    def moved(self, deltas: Mapping[str, int], cost_micros: int) -> "Batch":
+        """The batch after its rows were moved: `deltas` by status, and what they cost."""
+        counts = {name: getattr(self.counts, name) + delta for name, delta in deltas.items()}
+        return replace(self, counts=replace(self.counts, **counts), cost_micros=self.cost_micros + cost_micros)
+
+    def left_micros(self, charged_micros: int) -> int:
+        """What it holds on to when so much was charged: nothing once there are no rows that could need it."""
+        left = max(self.held_micros - charged_micros, 0)
+        # While a new generation is prepared, most of the rows to be run are not open yet.
+        return left if self.reset_cursor is not None else min(left, self.most_micros(self.counts.open))
 
     @property
     def folder(self) -> str:

@@ -45,8 +45,10 @@ def check(model: models.Model, kind: states.Kind, request: requests.AnyRequest, 
 
 
 def _check_choices(model: models.Model, request: requests.AnyRequest) -> None:
+    # Which fields there are is asked of the class: to look for one in vain takes pydantic a microsecond.
+    known = type(request).model_fields
     for field, choice in _CHOICES.items():
-        value, offered = getattr(request, field, None), getattr(model, choice)
+        value, offered = getattr(request, field) if field in known else None, getattr(model, choice)
         if value is not None and value not in offered:
             raise _unsupported(model, field, value, offered)
 

@@ -99,8 +99,10 @@ class Poster:
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer, str | None]:
         target = self._checked(url)
+        # Of plain bytes aiohttp would look for the payload class first, as for whatever one may send.
+        payload = aiohttp.BytesPayload(body)
         async with self._session.post(
-            target, data=body, headers=headers, allow_redirects=False, ssl=self._tls
+            target, data=payload, headers=headers, allow_redirects=False, ssl=self._tls
         ) as response:
             head, whole = await _read_head(response)
             if not whole:

@@ -23,7 +23,8 @@ GENERATE_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 86_400.0
 # What reading an answer of an unexpected shape raises. Whatever a provider sends, an adapter does not raise.
 MISSHAPEN = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
-
+# Given bytes, aiohttp looks through a list of types to find this one.
+_Payload = aiohttp.BytesPayload
 # The errors that tell for sure that not a byte of the request was sent. All others leave doubt.
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
@@ -124,15 +125,15 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def _content(body: Mapping[str, Any] | None, form: Form | None) -> tuple[dict[str, str], bytes | None]:
+def _content(body: Mapping[str, Any] | None, form: Form | None) -> tuple[dict[str, str], _Payload | None]:
     """What is sent, and the headers that describe it. Raises ValueError."""
     if form is not None:
         parts = [(name, _part(value)) for name, value in form.items()]
         made = httpx.Request("POST", "http://form", files=parts)
-        return {"Content-Type": made.headers["content-type"]}, made.read()
+        return {"Content-Type": made.headers["content-type"]}, _Payload(made.read())
     if body is not None:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return {"Content-Type": "application/json"}, text.encode()
+        return {"Content-Type": "application/json"}, _Payload(text.encode())
     return {}, None
 
 

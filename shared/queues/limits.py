@@ -1,13 +1,15 @@
 """Counting requests: one atomic script in Redis; without Redis each process counts for itself."""
 
+import collections
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis.asyncio as aioredis
 import redis.exceptions
 import structlog
 
-from shared import logs
+from shared import gathering, logs
 from shared.domain import limits
 
 PREFIX = "genqueue:rate:"
@@ -16,20 +18,24 @@ TIMEOUT_SECONDS = 0.25
 PAUSE_SECONDS = 2.0
 MOST_LOCAL = 10_000
 
-# The same arithmetic as limits.judge, on Redis' own clock, in one step. Answers {allowed, seconds until whole}.
+# The same arithmetic as limits.judge, on Redis' own clock, in one step for all who ask at the same moment. For each
+# bucket: how many want one (0: somebody only looks). Answers {granted, seconds until whole} for each.
 _SCRIPT = """
 local clock = redis.call('TIME')
-local now = clock[1] + clock[2] / 1000000
-local window, step = tonumber(ARGV[2]), ARGV[2] / ARGV[1]
-local full_at = tonumber(redis.call('GET', KEYS[1]) or '0')
-local after = math.max(full_at, now) + step
-if after - now > window + 0.000001 then
-  return {0, tostring(full_at - now)}
+local now, window = clock[1] + clock[2] / 1000000, tonumber(ARGV[1])
+local answers = {}
+for place, key in ipairs(KEYS) do
+  local limit, wanted = tonumber(ARGV[2 * place]), tonumber(ARGV[2 * place + 1])
+  local full_at, step, granted = tonumber(redis.call('GET', key) or '0'), window / limit, 0
+  while granted < math.max(wanted, 1) and math.max(full_at, now) + step - now <= window + 0.000001 do
+    full_at, granted = math.max(full_at, now) + step, granted + 1
+  end
+  if wanted > 0 and granted > 0 then
+    redis.call('SET', key, string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000) + 1000)
+  end
+  answers[place] = {granted, tostring(full_at - now)}
 end
-if ARGV[3] == '1' then
-  redis.call('SET', KEYS[1], string.format('%.6f', after), 'PX', math.ceil((after - now) * 1000) + 1000)
-end
-return {1, tostring(after - now)}
+return answers
 """
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -52,35 +58,69 @@ class Local:
         return verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One from the bucket of this name; or only a look at it."""
+
+    name: str
+    limit: int
+    take: bool
+
+
 class Limits:
-    """Buckets by name, shared by all processes."""
+    """Buckets by name, shared by all processes. Those who ask at the same moment ask Redis together."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = aioredis.Redis.from_url(
             redis_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
         )
         self._script = self._redis.register_script(_SCRIPT)
+        self._gathering = gathering.Gathering(self._ask)
         self._local = Local()
         self._blind_until = 0.0
 
     async def take(self, name: str, limit: int, *, take: bool = True) -> limits.Verdict:
         """Take one from the bucket, or (`take=False`) only look whether one could be taken. Never raises, and never
-        waits longer than a quarter of a second.
+        waits longer than half a second.
         """
-        if time.monotonic() >= self._blind_until:
+        verdict = await self._gathering.do(_Wish(name, limit, take)) if not self._is_blind() else None
+        return verdict or self._local.take(name, limit, take=take)
+
+    def _is_blind(self) -> bool:
+        return time.monotonic() < self._blind_until
+
+    async def _ask(self, wishes: Sequence[_Wish]) -> Sequence[limits.Verdict | None]:
+        """The verdicts in the order of the wishes; None for each while Redis is away."""
+        if not self._is_blind():
             try:
-                answer = await self._script(
-                    keys=[PREFIX + name], args=[limit, limits.WINDOW_SECONDS, "1" if take else "0"]
-                )
-                return _verdict(limit, bool(answer[0]), float(answer[1]))
+                return await self._ask_redis(wishes)
             except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
                 self._blind_until = time.monotonic() + PAUSE_SECONDS
                 _log.warning("rates_counted_locally", error=type(error).__name__)
-        return self._local.take(name, limit, take=take)
+        return [None] * len(wishes)
+
+    async def _ask_redis(self, wishes: Sequence[_Wish]) -> list[limits.Verdict]:
+        wanted = collections.Counter(wishes)
+        args = [number for wish, count in wanted.items() for number in (wish.limit, count if wish.take else 0)]
+        told = await self._script(keys=[PREFIX + wish.name for wish in wanted], args=[limits.WINDOW_SECONDS, *args])
+        verdicts = {
+            wish: _verdicts(wish, count, granted, float(seconds))
+            for (wish, count), (granted, seconds) in zip(wanted.items(), told, strict=True)
+        }
+        return [next(verdicts[wish]) for wish in wishes]
 
     async def close(self) -> None:
         """Close the connection. May be repeated."""
         await self._redis.aclose()
+
+
+def _verdicts(wish: _Wish, wanted: int, granted: int, seconds: float) -> Iterator[limits.Verdict]:
+    """One for each of `wanted`. After all that were granted the bucket is `seconds` from whole."""
+    step = limits.WINDOW_SECONDS / wish.limit
+    for place in range(wanted):
+        # Whoever only looks sees what all the others see.
+        later = max(granted - 1 - place, 0) if wish.take else 0
+        yield _verdict(wish.limit, granted > (place if wish.take else 0), seconds - later * step)
 
 
 def _verdict(limit: int, allowed: bool, seconds: float) -> limits.Verdict:

@@ -6,19 +6,19 @@ at once, those that come meanwhile are the next group. Whatever is not plain goe
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 import structlog
 
-from shared import errors, logs
+from shared import errors, gathering, logs
 from shared.db import acceptance, budgets, deliveries, engine, events, groups, ledger, rows
 from shared.domain import budgets as domain_budgets
 from shared.domain import events as domain_events
 from shared.domain import jobs, tries
-from shared.services import gathering, idempotency, reservations
+from shared.services import idempotency, reservations
 
 LARGEST_BYTES = 64 * 1024
 
@@ -41,6 +41,15 @@ class Item:
     def key(self) -> tuple[str, str] | None:
         """What no two of a group may share."""
         return (self.new.tenant_id, self.once.key) if self.once else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rowed:
+    """An item with its job: as it is written down, and as it will be read."""
+
+    item: Item
+    columns: dict[str, Any]
+    job: jobs.Job
 
 
 class Groups:
@@ -71,7 +80,7 @@ class Groups:
         """What was stored, by job id. Raises NotStoredError while it is sure that nothing is: an error of the commit
         leaves that open, so it is the caller's, as without groups.
         """
-        async with self._db.transaction() as connection:
+        async with self._db.brisk(groups.LONGEST_WAIT_SECONDS) as connection:
             try:
                 return await _write(connection, group)
             except NotStoredError:
@@ -81,71 +90,58 @@ class Groups:
 
 
 async def _write(connection: engine.Connection, group: Sequence[Item]) -> dict[str, jobs.Job]:
-    limits = await budgets.of_callers(
-        connection, {item.new.tenant_id for item in group}, {item.new.key_id for item in group}
-    )
-    held = [found for item in group if (found := _held(item, limits)) is not None]
+    tenant_ids = {item.new.tenant_id for item in group}
+    limits = await budgets.of_callers(connection, tenant_ids, {item.new.key_id for item in group})
     wanting = await groups.wanting(
-        connection,
-        {item.new.tenant_id for item in held},
-        {item.new.webhook.origin for item in held if item.new.webhook},
+        connection, tenant_ids, {item.new.webhook.origin for item in group if item.new.webhook}
     )
-    values = {item.new.id: columns for item in held if (columns := _values(item.new, wanting)) is not None}
-    if not values:
+    rowed = [one for item in group if (one := _rowed(item, limits, wanting)) is not None]
+    if not rowed:
         return {}
-    keys = [_key(item.new, item.once) for item in held if item.once and item.new.id in values]
-    inserted = await groups.insert_jobs(connection, list(values.values()), keys)
-    items = {item.new.id: item for item in held}
-    made = {row["id"]: rows.job(row) for row in inserted}
-    await _write_rest(connection, inserted, made, items, wanting)
-    await _reserve(connection, limits, list(made.values()))
-    return made
+    told = [events.first(connection, each.columns, each.job.created_at) for each in rowed]
+    ids = await groups.insert(connection, _rows(rowed, told))
+    fresh = [(each, event) for each, event in zip(rowed, told, strict=True) if event.subject_id in ids]
+    wanted = [(event, target) for each, event in fresh for target in _targets(event, each.columns, wanting)]
+    await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
+    made = [each.job for each, _ in fresh]
+    await _reserve(connection, limits, made)
+    return {job.id: job for job in made}
 
 
-def _held(item: Item, limits: Sequence[domain_budgets.Budget]) -> Item | None:
-    """The item with the budgets it is to be held in; None for one that plainly does not fit."""
+def _rows(rowed: Sequence[_Rowed], told: Sequence[domain_events.Event]) -> groups.Rows:
+    return groups.Rows(
+        jobs=[each.columns for each in rowed],
+        keys=[_key(each.item.new, each.item.once) for each in rowed if each.item.once],
+        requests=[
+            {"job_id": each.item.new.id, "body": orjson.Fragment(each.item.body), "prices": each.item.new.prices}
+            for each in rowed
+        ],
+        events=[rows.event_values(event) for event in told],
+        ledger=[ledger.held(each.job, each.job.created_at) for each in rowed if each.job.held_micros],
+    )
+
+
+def _rowed(item: Item, limits: Sequence[domain_budgets.Budget], wanting: groups.Wanting) -> _Rowed | None:
+    """The item with the budgets it is to be held in; None if it plainly does not fit into them, or its own URL is at
+    an origin that was never seen before.
+    """
     new = item.new
-    needed = [budget for budget in limits if budget.tenant_id == new.tenant_id and budget.key_id in (None, new.key_id)]
-    if not new.estimate_micros:
-        return item
-    try:
-        reservations.check(needed, new.estimate_micros, new.created_at)
-    except errors.BudgetExceededError:
+    receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin)) if new.webhook else None
+    if new.webhook and receiver_id is None:
         return None
-    ids = tuple(budget.id for budget in needed)
-    return replace(item, new=replace(new, held_micros=new.estimate_micros, budget_ids=ids))
-
-
-def _values(new: jobs.NewJob, wanting: groups.Wanting) -> dict[str, Any] | None:
-    """Its columns; None if its own URL is at an origin that was never seen before."""
-    if new.webhook is None:
-        return acceptance.job_values(new, None)
-    receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin))
-    return acceptance.job_values(new, receiver_id) if receiver_id else None
+    columns = groups.queued(acceptance.job_values(new, receiver_id))
+    if new.estimate_micros:
+        needed = [each for each in limits if each.tenant_id == new.tenant_id and each.key_id in (None, new.key_id)]
+        try:
+            reservations.check(needed, new.estimate_micros, new.created_at)
+        except errors.BudgetExceededError:
+            return None
+        columns |= {"held_micros": new.estimate_micros, "budget_ids": [budget.id for budget in needed]}
+    return _Rowed(item, columns, rows.job(columns))
 
 
 def _key(new: jobs.NewJob, once: idempotency.Once) -> groups.Key:
     return groups.Key(new.tenant_id, once.key, once.fingerprint, new.id, new.created_at.isoformat())
-
-
-async def _write_rest(
-    connection: engine.Connection,
-    inserted: Sequence[dict[str, Any]],
-    made: dict[str, jobs.Job],
-    items: dict[str, Item],
-    wanting: groups.Wanting,
-) -> None:
-    told = [events.first(connection, row, row["created_at"]) for row in inserted]
-    requests = [
-        {"job_id": row["id"], "body": orjson.Fragment(items[row["id"]].body), "prices": items[row["id"]].new.prices}
-        for row in inserted
-    ]
-    entries = [ledger.held(job, job.created_at) for job in made.values() if job.held_micros]
-    await groups.insert_rest(connection, requests, [asdict(event) for event in told], entries)
-    wanted = [
-        (event, target) for event, row in zip(told, inserted, strict=True) for target in _targets(event, row, wanting)
-    ]
-    await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
 
 
 def _targets(event: domain_events.Event, row: dict[str, Any], wanting: groups.Wanting) -> list[deliveries.Target]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from shared import errors, ids, logs
+from shared import errors, gathering, ids, logs
 from shared.db import attempts as attempt_rows
 from shared.db import audit as audit_rows
 from shared.db import engine
@@ -14,7 +14,7 @@ from shared.db import jobs as job_rows
 from shared.db import looks as look_rows
 from shared.db import outputs as output_rows
 from shared.domain import attempts, audit, decisions, events, jobs, listings, models, outputs, requests, states
-from shared.services import acceptance, batch_rows, gathering, idempotency, metrics, reservations
+from shared.services import acceptance, batch_rows, idempotency, metrics, reservations
 from shared.storage import objects, troubles
 
 # A job has a handful; only one that asked to be told of progress has more.

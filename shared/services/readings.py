@@ -14,6 +14,9 @@ from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, events, sheets, states
 from shared.services import reservations
 
+# A batch of fewer rows is no matter, whatever Postgres believes of it.
+GAUGED_ROWS = 5000
+
 
 class LostReadingError(Exception):
     """Another process reads this file now, or the batch was cancelled; nothing was written."""
@@ -93,6 +96,8 @@ async def finish(db: engine.Database, batch: batches.Batch, slice_number: int, n
         current = await batch_tables.by_id(connection, batch.id)
         if current is None:
             raise LostReadingError(batch.id)
+        if current.counts.total >= GAUGED_ROWS:
+            await row_rows.gauge(connection)
         fault = _fault_of(current.counts, current.wishes)
         if fault is not None:
             await _reject(connection, current, fault, now)

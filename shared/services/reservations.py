@@ -73,16 +73,26 @@ async def settle_batch(
     `batch` is locked, and as it is after its rows were moved; `by_jobs_micros` was charged by jobs that carried rows.
     """
     charged = sum(charge.micros for charge in charges)
-    left = max(batch.held_micros - charged - by_jobs_micros, 0)
-    # While a new generation is prepared, most of the rows to be run are not open yet.
-    if batch.reset_cursor is None:
-        left = min(left, batch.most_micros(batch.counts.open))
-    freed = batch.held_micros - left
-    if freed:
+    left = batch.left_micros(charged + by_jobs_micros)
+    if left != batch.held_micros:
         await batch_tables.note(connection, batch.number, held_micros=left)
-    await ledger.settle_batch(connection, batch, freed, charges, now)
-    if freed or charged:
-        await _settle(connection, batch.tenant_id, batch.budget_ids, freed, charged, now)
+    await charge_batch(connection, batch, charges, batch.held_micros - left, now)
+
+
+async def charge_batch(
+    connection: engine.Connection,
+    batch: batches.Batch,
+    charges: Sequence[domain_ledger.RowCharge],
+    freed_micros: int,
+    now: datetime,
+) -> None:
+    """Charge rows that ended, and give back to the budgets what the batch, which is written down already, has let go
+    of.
+    """
+    charged = sum(charge.micros for charge in charges)
+    await ledger.settle_batch(connection, batch, freed_micros, charges, now)
+    if freed_micros or charged:
+        await _settle(connection, batch.tenant_id, batch.budget_ids, freed_micros, charged, now)
 
 
 async def suffices(connection: engine.Connection, batch: batches.Batch, now: datetime) -> bool | None:

@@ -3,16 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from shared import failpoints
 from shared.db import batch_rows as row_rows
 from shared.db import batches as batch_tables
 from shared.db import engine
 from shared.db import releases as release_rows
 from shared.db import slices as slice_rows
-from shared.domain import batch_rows, batches, events, faults, recipes, slices
-from shared.services import releases, reservations, shares
+from shared.domain import batch_rows, batches, events, slices
+from shared.services import reservations
 
 # When rows that found no room at their endpoint are looked at again.
 WITHOUT_ROOM_SECONDS = 2.0
@@ -122,16 +121,21 @@ async def _tend(connection: engine.Connection, batch: batches.Batch, now: dateti
     is_reset = stopping is not None or batch.reset_cursor is None
     if not still_open and is_reset and batch.status is not batches.BatchStatus.PAUSED:
         await batch_tables.change(connection, batch.number, batches.BatchStatus.FINALIZING)
-    await _tell(connection, batch, now)
-    await _settle(connection, batch, written, cost, now)
-
-
-async def _tell(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
-    """Tell how far the batch is, if that is news. `batch` is as it was before its rows were moved."""
-    if batch.told_at is not None and now - batch.told_at < batches.LEAST_TIME:
-        return
     current = await batch_tables.by_id(connection, batch.id)
-    if current is None or not current.has_news(now):
+    if current is None:
+        return
+    await tell(connection, current, now)
+    # The last thing in a transaction that ended rows: budgets are locked after everything else.
+    await reservations.settle_batch(
+        connection, current, [charge for row in written for charge in row.charges], cost, now
+    )
+
+
+async def tell(connection: engine.Connection, current: batches.Batch, now: datetime) -> None:
+    """Tell how far the batch is, if that is news. `current` is as it is after its rows were moved, in this
+    transaction.
+    """
+    if not current.has_news(now):
         return
     counts = current.counts
     ended = counts.total - counts.open
@@ -141,24 +145,8 @@ async def _tell(connection: engine.Connection, batch: batches.Batch, now: dateti
         "counts": asdict(counts),
         "percent": ended * 100 // counts.total,
     }
-    await batch_tables.note(connection, batch.number, told_rows=ended, told_at=now)
+    await batch_tables.note(connection, current.number, told_rows=ended, told_at=now)
     await batch_tables.add_event(connection, current, events.EventType.BATCH_PROGRESS, now, data)
-
-
-async def _settle(
-    connection: engine.Connection,
-    batch: batches.Batch,
-    written: Sequence[batch_rows.Written],
-    by_jobs_micros: int,
-    now: datetime,
-) -> None:
-    """The last thing in a transaction that ended rows: budgets are locked after everything else."""
-    charges = [charge for row in written for charge in row.charges]
-    if not charges and not batch.held_micros:
-        return
-    current = await batch_tables.by_id(connection, batch.id)
-    if current is not None:
-        await reservations.settle_batch(connection, current, charges, by_jobs_micros, now)
 
 
 async def _reset(connection: engine.Connection, batch: batches.Batch, after: int, now: datetime) -> Counter[str]:
@@ -168,114 +156,6 @@ async def _reset(connection: engine.Connection, batch: batches.Batch, after: int
     deltas.subtract(back)
     deltas["queued"] += back.total()
     return deltas
-
-
-async def turn(
-    db: engine.Database, here: Slice, results: Sequence[Result], supply: Supply, now: datetime, held: int
-) -> list[slices.Ask]:
-    """Write back what became of rows in hand, and take new ones in hand, each with its attempt written down as sent
-    (promise P3): once this returns, they must be asked. `held` is how many the slice goes on holding without the new
-    ones. Commits. Raises LostSliceError; then nothing is written.
-    """
-    async with db.transaction() as connection:
-        batch = await batch_tables.by_id(connection, here.batch.id, for_update=True)
-        if batch is None or not await slice_rows.note_held(connection, here.number, held):
-            raise LostSliceError(here.batch.id)
-        written = await _write_back(connection, batch, here.number, results, supply, now)
-        may_ask = batch.status is batches.BatchStatus.IN_PROGRESS and batch.reset_cursor is None
-        room = await shares.room(connection, batch, supply) if may_ask and here.checker else 0
-        asks, ended = await _take(connection, batch, here, supply, room, now) if room > 0 else ([], [])
-        await slice_rows.note_held(connection, here.number, held + len(asks))
-        await _tell(connection, batch, now)
-        await _settle(connection, batch, [*written, *ended], 0, now)
-    failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
-    return asks
-
-
-async def _write_back(
-    connection: engine.Connection,
-    batch: batches.Batch,
-    slice_number: int,
-    results: Sequence[Result],
-    supply: Supply,
-    now: datetime,
-) -> list[batch_rows.Written]:
-    outcomes = [item.for_nothing() if batch.is_test else item for item in results if isinstance(item, slices.Outcome)]
-    rows: list[batch_rows.Written] = []
-    if outcomes:
-        rows = await row_rows.finish(connection, batch, slice_number, outcomes)
-        ours = {row.number for row in rows}
-        written = [item for item in outcomes if item.number in ours]
-        deltas = row_rows.statuses(written)
-        deltas["in_progress"] -= len(written)
-        cost = sum(item.cost_micros for item in written)
-        await batch_tables.move(connection, batch.number, deltas, cost)
-    handed = [item for item in results if isinstance(item, slices.HandOver)]
-    if handed:
-        await releases.release(connection, batch, slice_number, handed, supply.catalog, now)
-    return rows
-
-
-async def _take(
-    connection: engine.Connection, batch: batches.Batch, here: Slice, supply: Supply, room: int, now: datetime
-) -> tuple[list[slices.Ask], list[batch_rows.Written]]:
-    picked = await row_rows.pick(connection, batch, room, now)
-    if not picked:
-        return [], []
-    plans = [_plan(batch, here, row, supply, now) for row in picked]
-    waiting = [(row, item) for row, item in zip(picked, plans, strict=True) if isinstance(item, slices.NoRoom)]
-    picked = [row for row, item in zip(picked, plans, strict=True) if not isinstance(item, slices.NoRoom)]
-    asks = [item for item in plans if isinstance(item, slices.Ask)]
-    outcomes = [item for item in plans if isinstance(item, slices.Outcome)]
-    handed = [item for item in plans if isinstance(item, slices.HandOver)]
-    if asks:
-        await row_rows.begin(connection, batch, here.number, asks, now)
-    written = await row_rows.finish(connection, batch, None, outcomes) if outcomes else []
-    if handed:
-        await releases.release(connection, batch, None, handed, supply.catalog, now)
-    deltas = Counter({"in_progress": len(asks) + len(handed)}) + row_rows.statuses(outcomes)
-    deltas.subtract(str(row.status) for row in picked)
-    await batch_tables.move(connection, batch.number, deltas)
-    await _pass(connection, batch, picked, waiting, now)
-    return asks, written
-
-
-async def _pass(
-    connection: engine.Connection,
-    batch: batches.Batch,
-    taken: Sequence[batch_rows.Row],
-    waiting: Sequence[tuple[batch_rows.Row, slices.NoRoom]],
-    now: datetime,
-) -> None:
-    """Go on behind the rows that were taken. A row that certainly has no place is looked at again a little later, so
-    that it holds up no others; where all rows ask for one model, new ones just stay where they are.
-    """
-    later = [
-        row.number
-        for row, found in waiting
-        if found.is_certain and (row.started_at is not None or batch.recipe.model is None)
-    ]
-    if later:
-        await row_rows.put_off(connection, batch, later, now + timedelta(seconds=WITHOUT_ROOM_SECONDS))
-    stay = {row.number for row, _ in waiting}.difference(later)
-    passed = [*later, *(row.number for row in taken)]
-    cursor = max(batch.cursor, min(stay) - 1 if stay else max(passed))
-    if cursor != batch.cursor:
-        await batch_tables.note(connection, batch.number, cursor=cursor)
-
-
-def _plan(
-    batch: batches.Batch, here: Slice, row: batch_rows.Row, supply: Supply, now: datetime
-) -> slices.Ask | slices.NoRoom | Result:
-    if here.checker is None:
-        raise LostSliceError(batch.id)
-    try:
-        kind, request = here.checker.request(row.cells)
-    except recipes.RowFaultError as error:
-        # It was right when it was read: the catalog has changed since.
-        fault = faults.Fault(faults.FaultKind.INVALID_INPUT, error.fault.message)
-        return slices.Outcome(row.number, batch_rows.RowStatus.FAILED, finished_at=now, fault=fault)
-    return slices.plan(batch, slices.Order(row, kind, request), supply, now)
 
 
 async def waits_until(db: engine.Database, batch: batches.Batch) -> datetime | None:

@@ -21,7 +21,9 @@ class _Pretended:
 
     @asynccontextmanager
     async def request(self, method: str, url: str, **sent: Any) -> AsyncIterator["_Response"]:
-        yield _Response(self._answer(httpx.Request(method, url, headers=sent["headers"], content=sent["data"])))
+        payload = sent["data"]
+        content = await payload.as_bytes() if payload is not None else None
+        yield _Response(self._answer(httpx.Request(method, url, headers=sent["headers"], content=content)))
 
 
 class _Response:

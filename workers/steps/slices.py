@@ -1,6 +1,9 @@
 """A turn of one batch: read its file, ask for its rows, or close it. Doubled and lost doorbells do no harm."""
 
 import asyncio
+import collections
+import contextlib
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +15,7 @@ from shared.db import outages
 from shared.domain import asks, attempts, batch_rows, batches, faults, models, slices, states
 from shared.outbound import clients
 from shared.providers import base
-from shared.services import readings
+from shared.services import readings, slice_turns
 from shared.services import slices as slice_services
 from shared.storage import troubles
 from workers import context
@@ -20,11 +23,14 @@ from workers.steps import closing, places, reading, submit, turns
 
 # After so long another batch may have this slot.
 TURN_SECONDS = 3.0
-# Answers that come this close together are written back together.
+# Answers that come this close together are written back together, once half of what was asked is back: while they are
+# written down, the other half is in the air.
 LINGER_SECONDS = 0.03
 LOOK_AGAIN_SECONDS = 1.0
 WRITE_SECONDS = 30.0
 HARMLESS_SECONDS = 60.0
+# Where an answer takes longer, nothing is gained by having the next row at hand.
+QUICK_SECONDS = 0.5
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -93,7 +99,9 @@ async def _when_again(at: context.Context, batch: batches.Batch) -> datetime:
 
 
 class Stream:
-    """Keeps up to a slice of rows in the air for one turn: as answers come, others are asked."""
+    """Keeps up to a slice of rows in the air for one turn: as answers come, others are asked. Where answers come
+    quickly, as many rows wait in hand: they are asked while the answers are written down.
+    """
 
     def __init__(self, at: context.Context, here: slice_services.Slice) -> None:
         self._at = at
@@ -103,6 +111,13 @@ class Stream:
         self._width = at.settings.slice_rows
         self._moved = 0
         self._adapters: dict[tuple[str, int], base.Adapter] = {}
+        self._waiting: collections.deque[tuple[slices.Ask, datetime]] = collections.deque()
+        self._at_once = 0
+        # How long an answer takes, on the way; nobody knows before the first.
+        self._seconds = math.inf
+        self._back: list[asyncio.Task[slice_services.Result]] = []
+        self._wanted = 1
+        self._enough = asyncio.Event()
 
     async def run(self) -> int:
         """Ask until the turn is over and every answer is written back; answers how many rows were moved."""
@@ -116,7 +131,7 @@ class Stream:
                 # The first rows, and those of other models: only now it is known where there must be room.
                 while not over and self._places.known.lacking and await self._places.fill(self._room()):
                     await self._turn([], self._room())
-                if not self._air:
+                if not self._in_hand:
                     return self._moved
                 results = await self._answers()
         finally:
@@ -126,13 +141,25 @@ class Stream:
             await asyncio.gather(*self._air, return_exceptions=True)
             await self._places.close()
 
+    @property
+    def _in_hand(self) -> int:
+        return len(self._air) + len(self._waiting)
+
     def _room(self) -> int:
-        return max(self._width - len(self._air), 0)
+        return max(self._width - self._in_hand, 0)
+
+    def _ahead(self) -> int:
+        """How many rows may wait. They are written down as sent: only what is asked again under its key may be left
+        behind by a process that dies, and nobody likes to wait who is so written down.
+        """
+        is_safe = all(adapter.doubt is models.Doubt.KEYED for adapter in self._adapters.values())
+        return self._width if is_safe and self._seconds < QUICK_SECONDS else 0
 
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
-        supply, held = replace(_supply(self._at, room), leave=self._places.known), len(self._air)
-        now = clock.now()
-        taken: list[slices.Ask] = []
+        supply, now = replace(_supply(self._at, room), leave=self._places.known), clock.now()
+        # What comes back from now on is in the air for the books.
+        held = slice_turns.InHand(len(self._air), len(self._waiting), self._ahead())
+        taken = slice_turns.Taken()
         # Answers are paid for: while Postgres is away they are kept, and written down when it is back.
         async for attempt in tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(outages.is_outage),
@@ -141,26 +168,49 @@ class Stream:
             reraise=True,
         ):
             with attempt:
-                taken = await slice_services.turn(self._at.db, self._here, results, supply, now, held)
+                taken = await slice_turns.turn(self._at.db, self._here, results, supply, now, held)
         self._moved += len(results)
-        for ask in taken:
-            task = asyncio.create_task(self._ask(ask, ask.attempt(self._here.batch, now)))
-            self._air[task] = ask
+        self._at_once = max(taken.at_once, 1)
+        for ask in taken.asks:
             self._places.asked(ask)
+            self._waiting.append((ask, now))
+        self._ask_more()
+
+    def _ask_more(self) -> None:
+        while self._waiting and len(self._air) - len(self._back) < self._at_once:
+            ask, sent_at = self._waiting.popleft()
+            task = asyncio.create_task(self._ask(ask, ask.attempt(self._here.batch, sent_at)))
+            task.add_done_callback(self._is_back)
+            self._air[task] = ask
 
     async def _answers(self) -> list[slice_services.Result]:
-        renew = places.RENEW_SECONDS
-        while not (await asyncio.wait(self._air, timeout=renew, return_when=asyncio.FIRST_COMPLETED))[0]:
+        while not await self._came(1, places.RENEW_SECONDS):
             await self._places.renew()
-        done, _ = await asyncio.wait(self._air, timeout=LINGER_SECONDS)
+        await self._came(len(self._air) // 2, LINGER_SECONDS)
         failpoints.reach(failpoints.Failpoint.ANSWER_READ)
+        back, self._back = self._back, []
         results = []
-        for task in done:
+        for task in back:
             self._places.answered(self._air.pop(task))
             results.append(task.result())
         if any(_is_throttled(result) for result in results):
             self._width = max(self._width // 2, 1)
         return results
+
+    async def _came(self, count: int, seconds: float) -> bool:
+        """Wait until so many answers are back, but no longer; whether they are."""
+        self._wanted = count
+        if len(self._back) < count:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), seconds)
+        return len(self._back) >= count
+
+    def _is_back(self, task: "asyncio.Task[slice_services.Result]") -> None:
+        self._back.append(task)
+        self._ask_more()
+        if len(self._back) >= self._wanted:
+            self._enough.set()
 
     async def _ask(self, ask: slices.Ask, attempt: attempts.Attempt) -> slice_services.Result:
         """One ask, whose `sent_at` is committed, and what follows from its answer."""
@@ -168,8 +218,10 @@ class Stream:
             raise slice_services.LostSliceError(self._here.batch.id)
         adapter = self._adapter(attempt)
         leave_by = _leave_by(adapter, attempt)
+        began = asyncio.get_running_loop().time()
         with clients.leaving_by(leave_by):
             outcome = await adapter.submit(ask_of(ask, attempt))
+        self._seconds = min(self._seconds, 10.0) * 0.9 + (asyncio.get_running_loop().time() - began) * 0.1
         if isinstance(outcome, base.NotSent) and clock.now() >= leave_by:
             return slices.unsent(ask, attempt, clock.now())
         await self._learn(attempt, outcome)

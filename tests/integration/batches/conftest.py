@@ -51,10 +51,8 @@ async def working(configured: settings.Settings) -> AsyncIterator[context.Contex
         yield opened
     finally:
         # Whatever happens: what stayed open would run into the next test's tables.
-        for part in (opened.courier, opened.hints, opened.news, opened.watch, opened.capacity, opened.downloader):
-            await part.close()
-        await opened.db.close()
-        opened.store.close()
+        await opened.courier.close()
+        await opened.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from shared.db.tables import jobs as job_tables
 from shared.db.tables import ledger as ledger_tables
 from shared.domain import budgets, faults, jobs, keys, slices, states
 from shared.providers import base
-from shared.services import acceptance, claims, completion
+from shared.services import acceptance, claims, completion, slice_turns
 from shared.services import budgets as budget_services
 from shared.services import keys as key_services
 from shared.services import ledger as ledger_services
@@ -196,12 +196,13 @@ async def take(worker: context.Context, batch_id: str, rows: int) -> tuple[slice
     here = await slice_services.begin(worker.db, batch_id, worker.process_id, supply)
     assert here is not None
     later = clock.now() + timedelta(minutes=5)
-    return here, await slice_services.turn(worker.db, here, [], supply, later, 0)
+    taken = await slice_turns.turn(worker.db, here, [], supply, later, slice_turns.InHand())
+    return here, list(taken.asks)
 
 
 async def give(worker: context.Context, here: slice_services.Slice, *results: slice_services.Result) -> None:
     supply = supply_of(worker, 0)
-    await slice_services.turn(worker.db, here, results, supply, clock.now(), 0)
+    await slice_turns.turn(worker.db, here, results, supply, clock.now(), slice_turns.InHand())
     await slice_services.drop(worker.db, [here.number])
 
 

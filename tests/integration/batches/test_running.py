@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from shared import clock
 from shared.db import engine
 from shared.db.tables import batch_rows, jobs
-from shared.services import readings
+from shared.services import readings, slice_turns
 from shared.services import slices as slice_services
 from shared.storage import objects as storage
 from tests.integration.batches import conftest
@@ -226,14 +226,14 @@ async def test_rows_in_the_hand_of_a_dead_process_are_asked_again_under_the_same
     supply = slice_services.Supply(worker.shelf.current, worker.usable_providers(), room=5)
     dead = await slice_services.begin(database, batch["id"], "prc_dead", supply)
     assert dead is not None
-    taken = await slice_services.turn(database, dead, [], supply, clock.now(), 0)
+    taken = (await slice_turns.turn(database, dead, [], supply, clock.now(), slice_turns.InHand())).asks
     assert len(taken) == 5
     ask, attempt = taken[0], taken[0].attempt(dead.batch, clock.now())
     await worker.adapter("sandbox", 0).submit(slices.ask_of(ask, attempt))
     assert (await api.get(f"/v1/batches/{batch['id']}")).json()["counts"]["in_progress"] == 5
     assert await slice_services.rescue(database) == 1
     with pytest.raises(slice_services.LostSliceError):
-        await slice_services.turn(database, dead, [], supply, clock.now(), 0)
+        await slice_turns.turn(database, dead, [], supply, clock.now(), slice_turns.InHand())
     ended = await drive(batch["id"])
     assert ended["counts"]["completed"] == 7
     asked = await asks(sandbox_url, batch["id"])

@@ -1,5 +1,5 @@
 """Work that comes at the same moment is done together. Nothing waits for company: what comes alone is begun at once,
-and what comes meanwhile is the next group.
+and what comes meanwhile is the next group. If many come meanwhile, that one does not wait for the first to end.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ R = TypeVar("R")
 
 MOST = 64
 AT_ONCE = 2
+# A group costs something by itself: so many must wait for a second one at the same time.
+MANY = 16
 
 
 class Gathering(Generic[A, R]):
@@ -34,7 +36,7 @@ class Gathering(Generic[A, R]):
         """What the work answers for this item. Raises what the work raises, like everybody of the group."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
-        if self._working < AT_ONCE:
+        if not self._working or (self._working < AT_ONCE and len(self._waiting) >= MANY):
             self._working += 1
             # Not in the context of the request that happens to be first.
             task = asyncio.create_task(self._do_all(), context=contextvars.Context())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.services import gathering
+from shared import gathering
 
 DEADLINE_SECONDS = 60
 
