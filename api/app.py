@@ -69,7 +69,7 @@ ROUTERS = (
 )
 
 # The operations that are asked all the time (shortcuts.py).
-BUSIEST = ("create_video", "create_image", "create_text", "get_job")
+BUSIEST = ("create_video", "create_image", "create_text", "get_job", "follow_job", "follow_batch")
 
 DESCRIPTION = """\
 Submit a long generation, come back later, collect it.

@@ -43,14 +43,12 @@ class RequestContext:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         answering = _Answering(scope, send, request_id)
-        with metrics.http_request(scope["method"]) as answered:
-            try:
-                await self.app(scope, receive, answering.send)
-            except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
-                await self._answer(error, scope, receive, answering)
-            finally:
-                answered += [answering.route or "none", str(answering.status)]
-                answering.log()
+        try:
+            await self.app(scope, receive, answering.send)
+        except Exception as error:  # noqa: BLE001 - the last net: no trace may leave
+            await self._answer(error, scope, receive, answering)
+        finally:
+            answering.count()
 
     async def _answer(
         self, error: Exception, scope: types.Scope, receive: types.Receive, answering: "_Answering"
@@ -63,6 +61,8 @@ class RequestContext:
 
 class _Answering:
     """What goes out for one request."""
+
+    __slots__ = ("_began", "_scope", "_send", "request_id", "status")
 
     def __init__(self, scope: types.Scope, send: types.Send, request_id: str) -> None:
         self.request_id = request_id
@@ -84,21 +84,24 @@ class _Answering:
 
     def _own_headers(self) -> dict[str, str]:
         """What nobody else may set."""
-        return {REQUEST_ID: self.request_id, **self._scope["state"].get(rates.STATE, {})}
+        return {REQUEST_ID: self.request_id, **self._scope["state"].pop(rates.STATE, {})}
 
     @property
     def route(self) -> str | None:
         """The pattern of the path: a path itself may hold ids, and has no end of values."""
         return getattr(self._scope.get("route"), "path", None)
 
-    def log(self) -> None:
+    def count(self) -> None:
+        """Once it is over: in the metrics, and as a line in the log."""
+        seconds, method, route = time.perf_counter() - self._began, self._scope["method"], self.route
+        metrics.http_answered(route or "none", method, str(self.status), seconds)
         _log.info(
             "request",
-            method=self._scope["method"],
+            method=method,
             path=_shown(self._scope["path"]),
-            route=self.route,
+            route=route,
             status=self.status,
-            milliseconds=round((time.perf_counter() - self._began) * 1000, 1),
+            milliseconds=round(seconds * 1000, 1),
         )
 
 
@@ -127,7 +130,13 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = datastructures.Headers(scope=scope).get("content-length", "0")
+        headers = datastructures.Headers(scope=scope)
+        is_old = scope["http_version"].startswith("1.")
+        if is_old and "content-length" not in headers and "transfer-encoding" not in headers:
+            # HTTP/1 has no other way to say that there is a body.
+            await self.app(scope, receive, send)
+            return
+        declared = headers.get("content-length", "0")
         limit_bytes = self._limit(scope)
         counted = 0
 

@@ -1,10 +1,10 @@
 """The few routes that are asked all the time, past the router and FastAPI's solver of dependencies: for a short answer
 those take longer than the answer itself (docs/decisions/0013).
 
-Such a route is declared like every other, and FastAPI makes its OpenAPI. A request that sends something optional (a
-query, a header that not everybody sends) goes FastAPI's way.
+Such a route is declared like every other, and FastAPI makes its OpenAPI. A request with a query goes FastAPI's way.
 """
 
+import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,15 +41,12 @@ class Shortcut:
     route: routing.CheckedRoute
     check: Callable[[fastapi.Request], Awaitable[None]]
     known: Sequence[tuple[str, _Get]]
-    optional_headers: frozenset[bytes]
     body: Any
     answers: Any
 
     def fits(self, scope: types.Scope) -> bool:
         """Whether nothing was sent that only FastAPI reads."""
-        if scope["query_string"] or scope["method"] not in (self.route.methods or ()):
-            return False
-        return not self.optional_headers or self.optional_headers.isdisjoint([name for name, _ in scope["headers"]])
+        return not scope["query_string"] and scope["method"] in (self.route.methods or ())
 
     async def answer(self, request: fastapi.Request) -> fastapi.Response:
         """What FastAPI would answer. Raises GenqueueError for what it would refuse."""
@@ -57,8 +54,10 @@ class Shortcut:
         dependant, told = self.route.dependant, fastapi.Response(status_code=self.route.status_code or 200)
         values = {name: await get(request) for name, get in self.known}
         values |= request.path_params
-        for optional in (*dependant.query_params, *dependant.header_params):
-            values[optional.name] = optional.get_default()
+        for query in dependant.query_params:
+            values[query.name] = query.get_default()
+        for header in dependant.header_params:
+            values[header.name] = request.headers.get(header.alias)
         if dependant.body_params:
             values[dependant.body_params[0].name] = self._body(await request.json())
         if dependant.response_param_name:
@@ -120,9 +119,8 @@ def _of(route: routing.CheckedRoute) -> Shortcut:
     known = [(inner.name, _getter(inner)) for inner in dependant.dependencies]
     if not _is_plain(route) or any(get is None for _, get in known):
         raise ValueError(f"{route.operation_id} needs FastAPI")
-    headers = frozenset(field.alias.lower().encode() for field in dependant.header_params)
     gets = [(name, get) for name, get in known if name and get]
-    return Shortcut(route, route.checks(), gets, headers, route.body_field, route.response_field)
+    return Shortcut(route, route.checks(), gets, route.body_field, route.response_field)
 
 
 def _getter(inner: dependants.Dependant) -> _Get | None:
@@ -131,17 +129,22 @@ def _getter(inner: dependants.Dependant) -> _Get | None:
 
 
 def _is_plain(route: routing.CheckedRoute) -> bool:
-    """Whether it takes a body of JSON and texts in its path, asks for nothing more that must be sent, and answers with
-    JSON.
+    """Whether it takes a body of JSON, texts in its path, and nothing more that must be sent, and answers with JSON or
+    with a response of its own.
     """
     dependant = route.dependant
     special = (dependant.cookie_params, dependant.request_param_name, dependant.background_tasks_param_name)
-    optional = (*dependant.query_params, *dependant.header_params)
-    must_be_sent = [field for field in optional if field.field_info.is_required()]
-    texts = [field.field_info for field in dependant.path_params]
-    limited = [text for text in texts if text.annotation is not str or text.metadata]
+    must_be_sent = [query for query in dependant.query_params if query.field_info.is_required()]
+    texts = [*_types(dependant.path_params, str), *_types(dependant.header_params, str | None)]
+    answered = typing.get_type_hints(route.endpoint)["return"]
     return (
-        not (any(special) or must_be_sent or limited or routing.needs_answer_kept(route))
+        not (any(special) or must_be_sent or routing.needs_answer_kept(route))
+        and all(texts)
         and len(dependant.body_params) <= 1
-        and route.response_field is not None
+        and (route.response_field is not None or answered is fastapi.Response)
     )
+
+
+def _types(fields: Iterable[Any], wanted: object) -> list[bool]:
+    """Whether each is of this type, without further limits."""
+    return [field.field_info.annotation == wanted and not field.field_info.metadata for field in fields]

@@ -1,6 +1,6 @@
 """`/v1/events`, and the course of one job as server-sent events."""
 
-from collections.abc import AsyncIterator
+import functools
 from typing import Annotated, Any
 
 import fastapi
@@ -8,7 +8,7 @@ import orjson
 import pydantic
 from fastapi import responses
 
-from api import auth, errors, parts, routing
+from api import auth, errors, parts, routing, streams
 from api.native import batches, jobs
 from shared import errors as faults
 from shared import ids
@@ -114,14 +114,15 @@ async def _course(
     if start is None:
         return fastapi.Response(status_code=204)  # tells an EventSource not to come back
     followed = given.followers.follow(tenant_id, subject_id, start, ends)
-    return responses.StreamingResponse(stream(followed), headers=_HEADERS, media_type="text/event-stream")
+    return streams.Stream(b"retry: 2000\n\n", followed, written, _HEADERS, "text/event-stream")
 
 
-async def stream(followed: AsyncIterator[events.Event | None]) -> AsyncIterator[bytes]:
-    """Events in the format of server-sent events; a comment when there was none for a while."""
-    yield b"retry: 2000\n\n"
-    async for event in followed:
-        if event is None:
-            yield b": still here\n\n"
-        else:
-            yield f"id: {event.id}\nevent: {event.type}\ndata: {event.body}\n\n".encode()
+@functools.lru_cache(maxsize=256)
+def written(event: events.Event | None) -> bytes:
+    """An event in the format of server-sent events; a comment when there was none for a while."""
+    # Remembered: all who follow a job are sent the same.
+    return (
+        b": still here\n\n"
+        if event is None
+        else f"id: {event.id}\nevent: {event.type}\ndata: {event.body}\n\n".encode()
+    )

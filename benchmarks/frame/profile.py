@@ -14,7 +14,7 @@ from frame import processes
 RATE = 250
 # The innermost frame that one of these names decides; the first in this order wins within a frame.
 LAYERS: Mapping[str, tuple[str, ...]] = {
-    "what is written in a group: SQLAlchemy, asyncpg, JSON": ("services/groups.py", "db/groups.py"),
+    "what is written in a group: asyncpg, JSON": ("services/groups.py", "db/groups.py"),
     "rate limit in Redis": ("api/rates.py", "queues/limits.py"),
     "key and scope": ("api/auth.py",),
     "Idempotency-Key": ("api/idempotency.py",),

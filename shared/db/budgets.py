@@ -2,7 +2,7 @@
 moment between looking and taking (promise P7).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,7 +50,8 @@ async def of_keys(connection: engine.Connection, tenant_id: str, key_id: str | N
     return [_budget(row) for row in found]
 
 
-_OF_CALLERS = prepared.Prepared(
+# The budgets of all these `tenants`, and of these `keys`, in the order they are to be reserved in.
+OF_CALLERS = (
     sa.select(_B)
     .where(
         _B.c.tenant_id == prepared.any_of("tenants"),
@@ -60,12 +61,10 @@ _OF_CALLERS = prepared.Prepared(
 )
 
 
-async def of_callers(
-    connection: engine.Connection, tenant_ids: Collection[str], key_ids: Collection[str]
-) -> list[budgets.Budget]:
-    """The budgets of all these tenants, and of these keys, in the order they are to be reserved in."""
-    found = await _OF_CALLERS.rows(connection, tenants=sorted(tenant_ids), keys=sorted(key_ids))
-    return [_budget(row) for row in found]
+def of_json(row: Mapping[str, Any]) -> budgets.Budget:
+    """A budget from its row as Postgres writes it in JSON."""
+    moments = {name: datetime.fromisoformat(row[name]) for name in ("window_at", "created_at")}
+    return _budget({**row, **moments})
 
 
 def _spent(start: sa.ColumnElement[datetime]) -> sa.ColumnElement[int]:

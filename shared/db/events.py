@@ -2,14 +2,15 @@
 reading them in an order that skips none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from shared import failpoints, ids
-from shared.db import deliveries, engine, rows
+from shared.db import deliveries, engine, prepared, rows
 from shared.db.tables import batches as batch_tables
 from shared.db.tables import events as tables
 from shared.db.tables import jobs as job_tables
@@ -19,6 +20,8 @@ from shared.db.tables import tenants as tenant_tables
 from shared.domain import events, outputs
 
 _E = tables.events
+# Whose subject is read, and after which sequence.
+Place = tuple[str, str, int]
 # Where the sequence of each kind of subject is counted, by the prefix of its id.
 _COUNTERS: Mapping[str, sa.Table] = {
     ids.Prefix.JOB: job_tables.jobs,
@@ -179,6 +182,42 @@ async def of_subject(
         .limit(limit)
     )
     return [rows.event(row) for row in found]
+
+
+def _of_subjects() -> prepared.Prepared:
+    arrays = [sa.bindparam("tenants", type_=pg.ARRAY(sa.Text)), sa.bindparam("subjects", type_=pg.ARRAY(sa.Text))]
+    sequences = sa.bindparam("sequences", type_=pg.ARRAY(sa.Integer))
+    columns = (sa.column("tenant_id", sa.Text), sa.column("subject_id", sa.Text), sa.column("after", sa.Integer))
+    asked = sa.func.unnest(*arrays, sequences).table_valued(*columns).render_derived(name="asked")
+    later = (
+        sa.select(_E)
+        .where(
+            _E.c.tenant_id == asked.c.tenant_id, _E.c.subject_id == asked.c.subject_id, _E.c.sequence > asked.c.after
+        )
+        .order_by(_E.c.sequence)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+        .lateral("later")
+    )
+    return prepared.Prepared(sa.select(later, asked.c.after).join_from(asked, later, sa.true()))
+
+
+_OF_SUBJECTS = _of_subjects()
+
+
+async def of_subjects(
+    connection: engine.Connection, asked: Collection[Place], limit: int
+) -> dict[Place, list[events.Event]]:
+    """What `of_subject` answers, for many at once; those without any are left out."""
+    once = sorted(set(asked))
+    tenants, subjects, sequences = (list(column) for column in zip(*once, strict=True))
+    found: dict[Place, list[events.Event]] = {}
+    values = {"tenants": tenants, "subjects": subjects, "sequences": sequences, "most": limit}
+    for row in await _OF_SUBJECTS.rows(connection, **values):
+        event = rows.event(row)
+        found.setdefault((event.tenant_id, event.subject_id, row["after"]), []).append(event)
+    for each in found.values():
+        each.sort(key=lambda event: event.sequence)
+    return found
 
 
 async def newest_sequence(connection: engine.Connection, subject_id: str) -> int:

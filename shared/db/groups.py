@@ -9,13 +9,15 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine, prepared
+from shared.db import budgets, engine, prepared
 from shared.db.tables import events as event_tables
 from shared.db.tables import idempotency as idempotency_tables
 from shared.db.tables import jobs as tables
 from shared.db.tables import ledger as ledger_tables
 from shared.db.tables import receivers as receiver_tables
+from shared.domain import budgets as domain_budgets
 from shared.domain import events
 
 # A row that somebody holds must not keep the whole group waiting: then each goes alone.
@@ -66,30 +68,47 @@ class Wanting:
     origins: Mapping[tuple[str, str], str]
 
 
-def _wanting() -> prepared.Prepared:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of callers before their jobs are stored: the budgets these must fit into, and who is to be told."""
+
+    budgets: Sequence[domain_budgets.Budget]
+    wanting: Wanting
+
+
+def _known() -> prepared.Prepared:
     named = _R.c.events.contains([events.EventType.JOB_QUEUED.value])
     told = sa.and_(_R.c.implicit.is_(False), _R.c.disabled_at.is_(None), sa.or_(_R.c.events.is_(None), named))
     own = sa.and_(_R.c.implicit, _R.c.url == prepared.any_of("origins"))
     theirs = _R.c.tenant_id == prepared.any_of("tenants")
-    return prepared.Prepared(
-        sa.select(_R.c.id, _R.c.tenant_id, _R.c.url, _R.c.implicit).where(theirs, sa.or_(told, own))
-    )
+    wanting = sa.select(_R.c.id, _R.c.tenant_id, _R.c.url, _R.c.implicit).where(theirs, sa.or_(told, own))
+    return prepared.Prepared(sa.select(_array(budgets.OF_CALLERS, "budgets"), _array(wanting, "receivers")))
 
 
-_WANTING = _wanting()
+def _array(rows: sa.Select[Any], name: str) -> sa.Label[Any]:
+    """All rows as one value, in their order."""
+    every = rows.subquery("every")
+    gathered = sa.func.json_agg(sa.literal_column("every.*"), type_=pg.JSON)
+    return sa.select(sa.func.coalesce(gathered, sa.text("'[]'"))).select_from(every).scalar_subquery().label(name)
 
 
-async def wanting(connection: engine.Connection, tenant_ids: Collection[str], origins: Collection[str]) -> Wanting:
-    """Who is to be told of new jobs of these tenants. Origins never seen before are left out."""
-    found = await _WANTING.rows(connection, tenants=sorted(tenant_ids), origins=sorted(origins))
+_KNOWN = _known()
+
+
+async def known(
+    connection: engine.Connection, tenant_ids: Collection[str], key_ids: Collection[str], origins: Collection[str]
+) -> Known:
+    """What is known of these callers. Origins never seen before are left out."""
+    values = {"tenants": sorted(tenant_ids), "keys": sorted(key_ids), "origins": sorted(origins)}
+    [found] = await _KNOWN.rows(connection, **values)
     registered: dict[str, list[str]] = {}
     implicit: dict[tuple[str, str], str] = {}
-    for row in found:
+    for row in found["receivers"]:
         if row["implicit"]:
             implicit[row["tenant_id"], row["url"]] = row["id"]
         else:
             registered.setdefault(row["tenant_id"], []).append(row["id"])
-    return Wanting(registered, implicit)
+    return Known([budgets.of_json(row) for row in found["budgets"]], Wanting(registered, implicit))
 
 
 async def insert(connection: engine.Connection, rows: Rows) -> set[str]:

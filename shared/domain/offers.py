@@ -52,6 +52,11 @@ def cost_micros(fares: Fares, amounts: Mapping[models.Unit, Decimal]) -> int:
     return pricing.to_micros(sum([usd * amounts.get(unit, _NOTHING) for unit, usd in fares], _NOTHING))
 
 
+def written(fares: Fares) -> dict[str, str]:
+    """Prices by unit as they are kept with a job, which is charged by them, whatever the catalog says when it ends."""
+    return {unit.value: format(usd, "f") for unit, usd in fares}
+
+
 def of_model(catalog: models.Catalog, slug: str) -> tuple[Offer, ...]:
     """The offers of a model, in the catalog's order; none for a model it does not have."""
     return _index(catalog).get(slug, ())

@@ -35,16 +35,8 @@ def actual(
     return _price(endpoint, request, amounts)
 
 
-def snapshot(endpoint: models.Endpoint, request: requests.AnyRequest) -> dict[str, str]:
-    """Today's price by unit, for this request at this endpoint: what the job will be charged by, whatever the
-    catalog says when it ends.
-    """
-    form = getattr(request, "resolution", None), getattr(request, "size", None)
-    return {unit.value: format(usd, "f") for unit in models.Unit if (usd := unit_price(endpoint, unit, *form))}
-
-
 def at_prices(endpoint: models.Endpoint, prices: dict[str, str]) -> models.Endpoint:
-    """The endpoint as it was when the snapshot was taken."""
+    """The endpoint as it was when these prices were written down (`offers.written`)."""
     frozen = tuple(models.Price(unit=models.Unit(unit), usd=Decimal(usd)) for unit, usd in prices.items())
     return endpoint.model_copy(update={"prices": frozen})
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from typing import Self
 
 import redis.asyncio as aioredis
 import redis.exceptions
@@ -64,23 +64,48 @@ class News:
 
 
 class Ear:
-    """Hears announcements of one name for as long as it is held (`Changes.listening`)."""
+    """Hears announcements of one name for as long as it is held, by `with`. There may be thousands."""
 
-    def __init__(self, changes: "Changes") -> None:
+    __slots__ = ("_changes", "_name", "_waiting", "_woken")
+
+    def __init__(self, changes: "Changes", name: str) -> None:
         self._changes = changes
-        self.woken = asyncio.Event()
+        self._name = name
+        self._woken = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._changes.add(self._name, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._changes.discard(self._name, self)
+
+    def wake(self) -> None:
+        """Let whoever waits look."""
+        self._woken = True
+        self._end()
 
     async def wait(self, seconds: float) -> bool:
-        """True as soon as a change was announced since the last call; False after `seconds`, or after one second
-        when Redis cannot be heard, so that the caller reads the database again.
+        """True as soon as it was woken since the last call; False after `seconds`, or after one second when Redis
+        cannot be heard, so that the caller reads the database again.
         """
-        try:
-            async with asyncio.timeout(seconds if self._changes.hearing else min(seconds, BLIND_SECONDS)):
-                await self.woken.wait()
-        except TimeoutError:
-            return False
-        self.woken.clear()
-        return True
+        if not self._woken:
+            # Not `asyncio.timeout` around an event: this is half the memory and the time of a stream that waits.
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.create_future()
+            timer = loop.call_later(seconds if self._changes.hearing else min(seconds, BLIND_SECONDS), self._end)
+            try:
+                await self._waiting
+            finally:
+                timer.cancel()
+                self._waiting = None
+        woken, self._woken = self._woken, False
+        return woken
+
+    def _end(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
 class Changes:
@@ -102,17 +127,19 @@ class Changes:
         self._task = None
         await self._redis.aclose()
 
-    @contextlib.contextmanager
-    def listening(self, name: str) -> Iterator[Ear]:
-        """An ear for one name. What is announced from here on is not missed, even between two waits."""
-        ear = Ear(self)
+    def listening(self, name: str) -> Ear:
+        """An ear for one name. What is announced from `with` on is not missed, even between two waits."""
+        return Ear(self, name)
+
+    def add(self, name: str, ear: Ear) -> None:
+        """Wake this ear from now on."""
         self._ears[name].add(ear)
-        try:
-            yield ear
-        finally:
-            self._ears[name].discard(ear)
-            if not self._ears[name]:
-                del self._ears[name]
+
+    def discard(self, name: str, ear: Ear) -> None:
+        """Wake it no more."""
+        self._ears[name].discard(ear)
+        if not self._ears[name]:
+            del self._ears[name]
 
     async def wait(self, name: str, seconds: float) -> bool:
         """One wait of an ear of its own."""
@@ -138,4 +165,4 @@ class Changes:
             if message is not None:
                 for name in message["data"].decode().split():
                     for ear in self._ears.get(name, ()):
-                        ear.woken.set()
+                        ear.wake()

@@ -1,12 +1,12 @@
 """Events for those who cannot receive: one feed a tenant, and the course of one job or batch."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared import errors, ids
+from shared import errors, gathering, ids
 from shared.db import batches as batch_rows
 from shared.db import engine
 from shared.db import events as rows
@@ -29,6 +29,10 @@ class Ear(Protocol):
         """True as soon as one is heard, False when the time is over or nothing can be heard."""
         ...
 
+    def wake(self) -> None:
+        """Let whoever waits look."""
+        ...
+
 
 class Announcements(Protocol):
     """Where changes are announced. Announcements may be lost; they are hints."""
@@ -46,6 +50,9 @@ class Follower:
         self._announcements = announcements
         self._stopping = stopping
         self._readers = asyncio.Semaphore(READERS)
+        self._readings = gathering.Gathering(self._read)
+        self._ears: set[Ear] = set()
+        self._watching: asyncio.Task[None] | None = None
 
     async def feed(
         self, tenant_id: str, cursor: str | None, types: frozenset[str], limit: int, wait_seconds: float
@@ -55,12 +62,16 @@ class Follower:
         """
         deadline = asyncio.get_running_loop().time() + wait_seconds
         with self._announcements.listening(tenant_id) as ear:
-            while True:
-                found = await self._page(tenant_id, cursor, types, limit)
-                remaining = deadline - asyncio.get_running_loop().time()
-                if found.events or remaining <= 0 or self._stopping.is_set():
-                    return found
-                await self._hears(ear, min(remaining, RECHECK_SECONDS))
+            self._add(ear)
+            try:
+                while True:
+                    found = await self._page(tenant_id, cursor, types, limit)
+                    remaining = deadline - asyncio.get_running_loop().time()
+                    if found.events or remaining <= 0 or self._stopping.is_set():
+                        return found
+                    await ear.wait(min(remaining, RECHECK_SECONDS))
+            finally:
+                self._discard(ear)
 
     async def _page(self, tenant_id: str, cursor: str | None, types: frozenset[str], limit: int) -> events.EventPage:
         async with self._readers, self._db.transaction() as connection:
@@ -83,34 +94,50 @@ class Follower:
 
     async def follow(
         self, tenant_id: str, subject_id: str, after_sequence: int, ends: frozenset[events.EventType]
-    ) -> AsyncIterator[events.Event | None]:
+    ) -> AsyncGenerator[events.Event | None, None]:
         """A subject's events as they happen, None when there was none for a while, until one of `ends` is the newest
         (a batch may go on after one) or the end of the process. Holds no database session between.
         """
         with self._announcements.listening(subject_id) as ear:
-            while not self._stopping.is_set():
-                async with self._readers, self._db.transaction() as connection:
-                    found = await rows.of_subject(connection, tenant_id, subject_id, after_sequence, PAGE)
-                for event in found:
-                    yield event
-                    after_sequence = event.sequence
-                if len(found) == PAGE:
-                    continue
-                if found and found[-1].type in ends:
-                    return
-                if not await self._hears(ear, HEARTBEAT_SECONDS):
-                    yield None
+            self._add(ear)
+            try:
+                while not self._stopping.is_set():
+                    found = await self._readings.do((tenant_id, subject_id, after_sequence))
+                    for event in found:
+                        yield event
+                        after_sequence = event.sequence
+                    if len(found) == PAGE:
+                        continue
+                    if found and found[-1].type in ends:
+                        return
+                    if not await ear.wait(HEARTBEAT_SECONDS):
+                        yield None
+            finally:
+                self._discard(ear)
 
-    async def _hears(self, ear: Ear, seconds: float) -> bool:
-        """Wait for an announcement or the end of the process."""
-        listening = asyncio.create_task(ear.wait(seconds))
-        stop = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({listening, stop}, return_when=asyncio.FIRST_COMPLETED)
-            return listening.done() and listening.result()
-        finally:
-            listening.cancel()
-            stop.cancel()
+    async def _read(self, asked: Sequence[rows.Place]) -> list[list[events.Event]]:
+        """Many follow the same job, and many jobs change at the same moment: they are read for together."""
+        async with self._db.reading() as connection:
+            found = await rows.of_subjects(connection, asked, PAGE)
+        return [found.get(place, []) for place in asked]
+
+    def _add(self, ear: Ear) -> None:
+        """Wake this ear at the end of the process."""
+        self._ears.add(ear)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="stopping")
+
+    def _discard(self, ear: Ear) -> None:
+        self._ears.discard(ear)
+        if not self._ears and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+
+    async def _watch(self) -> None:
+        """One for all who listen: a task of each would be most of what it costs to listen."""
+        await self._stopping.wait()
+        for ear in self._ears:
+            ear.wake()
 
 
 async def _is_over(connection: engine.Connection, tenant_id: str, subject_id: str) -> bool:

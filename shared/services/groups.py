@@ -90,21 +90,22 @@ class Groups:
 
 
 async def _write(connection: engine.Connection, group: Sequence[Item]) -> dict[str, jobs.Job]:
-    tenant_ids = {item.new.tenant_id for item in group}
-    limits = await budgets.of_callers(connection, tenant_ids, {item.new.key_id for item in group})
-    wanting = await groups.wanting(
-        connection, tenant_ids, {item.new.webhook.origin for item in group if item.new.webhook}
+    known = await groups.known(
+        connection,
+        {item.new.tenant_id for item in group},
+        {item.new.key_id for item in group},
+        {item.new.webhook.origin for item in group if item.new.webhook},
     )
-    rowed = [one for item in group if (one := _rowed(item, limits, wanting)) is not None]
+    rowed = [one for item in group if (one := _rowed(item, known)) is not None]
     if not rowed:
         return {}
     told = [events.first(connection, each.columns, each.job.created_at) for each in rowed]
     ids = await groups.insert(connection, _rows(rowed, told))
     fresh = [(each, event) for each, event in zip(rowed, told, strict=True) if event.subject_id in ids]
-    wanted = [(event, target) for each, event in fresh for target in _targets(event, each.columns, wanting)]
+    wanted = [(event, target) for each, event in fresh for target in _targets(event, each.columns, known.wanting)]
     await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
     made = [each.job for each, _ in fresh]
-    await _reserve(connection, limits, made)
+    await _reserve(connection, known.budgets, made)
     return {job.id: job for job in made}
 
 
@@ -121,17 +122,19 @@ def _rows(rowed: Sequence[_Rowed], told: Sequence[domain_events.Event]) -> group
     )
 
 
-def _rowed(item: Item, limits: Sequence[domain_budgets.Budget], wanting: groups.Wanting) -> _Rowed | None:
+def _rowed(item: Item, known: groups.Known) -> _Rowed | None:
     """The item with the budgets it is to be held in; None if it plainly does not fit into them, or its own URL is at
     an origin that was never seen before.
     """
     new = item.new
-    receiver_id = wanting.origins.get((new.tenant_id, new.webhook.origin)) if new.webhook else None
+    receiver_id = known.wanting.origins.get((new.tenant_id, new.webhook.origin)) if new.webhook else None
     if new.webhook and receiver_id is None:
         return None
     columns = groups.queued(acceptance.job_values(new, receiver_id))
     if new.estimate_micros:
-        needed = [each for each in limits if each.tenant_id == new.tenant_id and each.key_id in (None, new.key_id)]
+        needed = [
+            each for each in known.budgets if each.tenant_id == new.tenant_id and each.key_id in (None, new.key_id)
+        ]
         try:
             reservations.check(needed, new.estimate_micros, new.created_at)
         except errors.BudgetExceededError:
