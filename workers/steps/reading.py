@@ -20,7 +20,7 @@ from shared.sheets import files
 from shared.storage import troubles
 from workers import context
 
-CHUNK_ROWS = 25_000
+CHUNK_ROWS = 32_000
 CHUNK_CHARACTERS = 8_000_000
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
