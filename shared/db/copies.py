@@ -7,6 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
+import sqlalchemy as sa
+
 from shared.db import engine
 from shared.db.tables import batch_rows as tables
 from shared.domain import sheets
@@ -29,30 +32,60 @@ _NULL = "\\N"
 _BETWEEN = "\0"
 
 
+class DoubledError(Exception):
+    """One of the rows is there already."""
+
+
 async def copy_in(connection: engine.Connection, lines: bytes) -> None:
-    """Insert rows, lines of `line`, in this transaction."""
+    """Insert rows, lines of `line`, in this transaction. Raises DoubledError."""
+    # The transaction begins with the first statement that SQLAlchemy sends itself; without one, the driver would commit
+    # the rows by themselves.
+    await connection.execute(sa.text(f"SET LOCAL statement_timeout = '{LONG_SECONDS}s'"))
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
-    await driver.copy_to_table(tables.batch_rows.name, source=io.BytesIO(lines), columns=COLUMNS, timeout=LONG_SECONDS)
+    source = io.BytesIO(lines)
+    try:
+        await driver.copy_to_table(tables.batch_rows.name, source=source, columns=COLUMNS, timeout=LONG_SECONDS)
+    except asyncpg.UniqueViolationError as error:
+        raise DoubledError from error
 
 
-def line(batch_number: int, item: sheets.Record, custom_id: str | None, fault: sheets.RowFault | None) -> str:
+def line(
+    batch_number: int,
+    number: int,
+    line_number: int,
+    cells: Sequence[str],
+    custom_id: str | None = None,
+    fault: sheets.RowFault | None = None,
+) -> str:
     """One row."""
     own = _NULL if custom_id is None else _text(custom_id)
-    start = f"{batch_number}\t{item.number}\t{item.line}\t"
     if fault is None:
-        return f"{start}queued\t{_array(item.cells)}\t{own}\t{_NULL}\t{_NULL}\t{_NULL}\n"
+        start = f"{batch_number}\t{number}\t{line_number}\tqueued\t"
+        return f"{start}{_array(cells)}\t{own}\t{_NULL}\t{_NULL}\t{_NULL}\n"
+    start = f"{batch_number}\t{number}\t{line_number}\tinvalid\t"
     column = _NULL if fault.column is None else _text(fault.column)
-    return f"{start}invalid\t{_array(item.cells)}\t{own}\t{_text(fault.code)}\t{column}\t{_text(fault.message)}\n"
+    return f"{start}{_array(cells)}\t{own}\t{_text(fault.code)}\t{column}\t{_text(fault.message)}\n"
 
 
 def _array(cells: Sequence[str]) -> str:
     if not cells:
         return "{}"
     # An array inside a line: what is quoted for the one is quoted again for the other.
-    joined = _BETWEEN.join(cells).replace("\\", "\\\\").replace('"', '\\"')
-    return '{"' + _text(joined).replace(_BETWEEN, '","') + '"}'
+    joined = _BETWEEN.join(cells)
+    if "\\" in joined:
+        joined = joined.replace("\\", "\\\\\\\\")
+    if '"' in joined:
+        joined = joined.replace('"', '\\\\"')
+    return '{"' + _breaks(joined).replace(_BETWEEN, '","') + '"}'
 
 
 def _text(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    return _breaks(value.replace("\\", "\\\\"))
+
+
+def _breaks(value: str) -> str:
+    # A string without them, as most are, is looked through faster than it is replaced in.
+    if "\n" in value or "\r" in value or "\t" in value:
+        return value.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    return value

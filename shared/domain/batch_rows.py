@@ -170,6 +170,11 @@ class Checker:
         self._known: dict[object, Price] = {}
         self.notes = self._maker.notes
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether the rows may have names of the caller's own."""
+        return self._maker.has_ids
+
     def custom_id(self, cells: Sequence[str]) -> str | None:
         """The caller's own name of the row; None if it gave none."""
         return self._maker.custom_id(cells)

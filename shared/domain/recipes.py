@@ -82,6 +82,11 @@ class Maker:
         self._custom_id = custom_id
         self._system = system
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether a column holds the caller's own names of rows."""
+        return self._custom_id is not None
+
     def custom_id(self, cells: Sequence[str]) -> str | None:
         """The caller's own name of the row; None if it gave none."""
         return (cells[self._custom_id] or None) if self._custom_id is not None else None

@@ -1,5 +1,6 @@
 """An adapter whose every request is counted and timed. It changes nothing else."""
 
+import functools
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -53,5 +54,9 @@ def _word(answer: object) -> str:
         return answer.value
     if answer is None:
         return "not_found"
-    name = type(answer).__name__
+    return _in_words(type(answer).__name__)
+
+
+@functools.cache
+def _in_words(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

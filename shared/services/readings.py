@@ -1,6 +1,6 @@
 """Writing down what is read of a batch's file: rows in chunks, each with the cursor, so that a crash goes on there."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,24 +74,40 @@ async def most_rows(db: engine.Database, batch: batches.Batch, most: int) -> int
     return most if of_key is None else min(most, of_key)
 
 
-async def store(db: engine.Database, batch: batches.Batch, slice_number: int, chunk: Chunk) -> None:
-    """Insert a chunk and move the cursor behind it. Commits. Raises LostReadingError; then nothing is stored."""
+async def store(
+    db: engine.Database,
+    batch: batches.Batch,
+    slice_number: int,
+    chunk: Chunk,
+    before: Awaitable[None] | None = None,
+) -> None:
+    """Insert a chunk and move the cursor behind it, once the chunk `before` is stored: its commit need not be waited
+    for with the copying of this one. Commits. Raises LostReadingError, and what `before` raises; then nothing is
+    stored.
+    """
     async with db.transaction() as connection:
+        try:
+            await copies.copy_in(connection, chunk.lines)
+        except copies.DoubledError:
+            raise LostReadingError(batch.id) from None
+        if before is not None:
+            await before
         await _still_ours(connection, batch, slice_number)
-        await copies.copy_in(connection, chunk.lines)
         added = {"queued": chunk.rows - chunk.invalid, "invalid": chunk.invalid, **chunk.quote()}
         await batch_tables.add_read(connection, batch.number, added, chunk.dearest_micros(), chunk.last)
     failpoints.reach(failpoints.Failpoint.ROWS_STORED)
 
 
-async def finish(db: engine.Database, batch: batches.Batch, slice_number: int, now: datetime) -> batches.BatchStatus:
-    """The whole file was read: mark doubled ids, and make the batch ready, running or failed. One that no budget
-    allows is ready, with the reason. Commits. Raises LostReadingError.
+async def finish(
+    db: engine.Database, batch: batches.Batch, slice_number: int, now: datetime, *, has_ids: bool
+) -> batches.BatchStatus:
+    """The whole file was read: mark doubled ids if there are any (`has_ids`), and make the batch ready, running or
+    failed. One that no budget allows is ready, with the reason. Commits. Raises LostReadingError.
     """
     async with db.transaction() as connection:
         await row_rows.allow_long(connection)
         await _still_ours(connection, batch, slice_number)
-        doubled = await row_rows.mark_duplicates(connection, batch.number)
+        doubled = await row_rows.mark_duplicates(connection, batch.number) if has_ids else 0
         await batch_tables.move(connection, batch.number, {"queued": -doubled, "invalid": doubled})
         current = await batch_tables.by_id(connection, batch.id)
         if current is None:

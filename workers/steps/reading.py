@@ -20,7 +20,7 @@ from shared.sheets import files
 from shared.storage import troubles
 from workers import context
 
-CHUNK_ROWS = 25_000
+CHUNK_ROWS = 32_000
 CHUNK_CHARACTERS = 8_000_000
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
@@ -48,11 +48,26 @@ async def _read(at: context.Context, here: slice_services.Slice, path: Path) -> 
     await readings.save_layout(at.db, batch, here.number, layout, checker.notes, size_bytes)
     most_rows = await readings.most_rows(at.db, batch, at.settings.max_batch_rows)
     reader = Reader(batch, checker, files.records(path, layout), most_rows)
-    async with aclosing(reader.chunks()) as chunks:
-        async for chunk in chunks:
-            await readings.store(at.db, batch, here.number, chunk)
-    status = await readings.finish(at.db, batch, here.number, clock.now())
+    await _store(at, here, reader)
+    status = await readings.finish(at.db, batch, here.number, clock.now(), has_ids=checker.has_ids)
     _log.info("file_read", rows=reader.rows, status=status)
+
+
+async def _store(at: context.Context, here: slice_services.Slice, reader: "Reader") -> None:
+    """Every chunk. While one is committed, the next is copied and the one after that is read."""
+    last: asyncio.Task[None] | None = None
+    try:
+        async with aclosing(reader.chunks()) as chunks:
+            async for chunk in chunks:
+                before, last = last, asyncio.create_task(readings.store(at.db, here.batch, here.number, chunk, last))
+                if before is not None:
+                    await before
+        if last is not None:
+            await last
+    finally:
+        # What comes next, the end or a refusal of the file, finds nothing half done.
+        if last is not None:
+            await asyncio.gather(last, return_exceptions=True)
 
 
 async def _fetch(at: context.Context, batch: batches.Batch, path: Path) -> int:
@@ -100,10 +115,22 @@ class Reader:
         """The next rows, checked and priced; empty at the end. Blocking."""
         chunk, characters = readings.Chunk(), 0
         lines: list[str] = []
-        for record in islice(self._records, CHUNK_ROWS):
-            line = self._checked(chunk, record)
+        custom_id = self._checker.custom_id if self._checker.has_ids else None
+        # The inside of this loop is all that a million rows cost.
+        for number, line_number, cells, found in islice(self._records, CHUNK_ROWS):
+            fault = found
+            if fault is None:
+                try:
+                    chunk.add(self._checker.price(cells))
+                except recipes.RowFaultError as error:
+                    fault = error.fault
+            if fault is not None:
+                chunk.invalid += 1
+            line = copies.line(
+                self._number, number, line_number, cells, custom_id(cells) if custom_id is not None else None, fault
+            )
             lines.append(line)
-            chunk.last = record.number
+            chunk.last = number
             characters += len(line)
             if characters > CHUNK_CHARACTERS:
                 break
@@ -113,13 +140,3 @@ class Reader:
             raise sheets.SheetError("too_many_rows", message)
         self.rows = chunk.last or self.rows
         return chunk
-
-    def _checked(self, chunk: readings.Chunk, record: sheets.Record) -> str:
-        fault = record.fault
-        if fault is None:
-            try:
-                chunk.add(self._checker.price(record.cells))
-            except recipes.RowFaultError as error:
-                fault = error.fault
-        chunk.invalid += fault is not None
-        return copies.line(self._number, record, self._checker.custom_id(record.cells), fault)

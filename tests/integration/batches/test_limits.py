@@ -16,6 +16,7 @@ from shared.domain import capacity, keys
 from shared.providers import base, measured
 from shared.services import capacity as capacity_services
 from shared.services import keys as key_services
+from shared.services import slice_turns
 from shared.storage import objects as storage
 from tests.integration.batches import conftest
 from workers import context
@@ -116,6 +117,29 @@ async def test_single_jobs_and_rows_share_the_places(
             await single.take(capacity.Demand("sandbox/text-instant", "sandbox", "job-9", (0,), 3, 6000))
     finally:
         await single.close()
+
+
+class TestOfRowsThatWait:
+    @pytest.fixture
+    def limits(self) -> dict[str, Any]:
+        return {"concurrency": 50, "requests_per_minute": 60000}
+
+    async def test_they_are_in_hand_and_not_in_the_air(
+        self, send: conftest.Send, drive: conftest.Drive, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_hand: list[int] = []
+        turn = slice_turns.turn
+
+        async def noted(*arguments: Any) -> slice_turns.Taken:
+            held, taken = arguments[-1], await turn(*arguments)
+            in_hand.append(held.in_the_air + held.waiting + len(taken.asks))
+            return taken
+
+        monkeypatch.setattr(slice_turns, "turn", noted)
+        batch = (await send(names(200), **TEXT, max_concurrency="5")).json()
+        assert (await drive(batch["id"]))["counts"]["completed"] == 200
+        assert (watcher.most, watcher.all) == (5, 200)
+        assert max(in_hand) > 5
 
 
 class TestOfRates:

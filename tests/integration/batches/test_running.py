@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared import clock
-from shared.db import engine
+from shared.db import copies, engine
 from shared.db.tables import batch_rows, jobs
 from shared.services import readings, slice_turns
 from shared.services import slices as slice_services
@@ -250,15 +250,15 @@ async def test_reading_goes_on_where_a_dead_process_stopped(
 ) -> None:
     monkeypatch.setattr(reading, "CHUNK_ROWS", 100)
     batch = (await send(names(450) + "ragged,row\n", **TEXT, dry_run="true")).json()
-    stored = 0
+    begun = 0
     original = readings.store
 
     async def dies(*arguments: Any) -> None:
-        nonlocal stored
-        if stored == 2:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
             raise RuntimeError("the process dies")
         await original(*arguments)
-        stored += 1
 
     monkeypatch.setattr(readings, "store", dies)
     with pytest.raises(RuntimeError):
@@ -270,6 +270,41 @@ async def test_reading_goes_on_where_a_dead_process_stopped(
     async with database.transaction() as connection:
         numbers = list((await connection.execute(sa.select(batch_rows.batch_rows.c.number))).scalars())
     assert sorted(numbers) == list(range(1, 452))
+
+
+async def test_a_chunk_that_another_process_has_stored_is_not_stored_again(
+    send: conftest.Send, api: httpx.AsyncClient, worker: context.Context, database: engine.Database
+) -> None:
+    batch = (await send(names(1), **TEXT, dry_run="true")).json()
+    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers())
+    here = await slice_services.begin(database, batch["id"], worker.process_id, supply)
+    assert here is not None
+    assert await slice_services.hold(database, here)
+    chunk = readings.Chunk(copies.line(here.batch.number, 1, 2, ["Kettle"]).encode(), rows=1, last=1)
+    await readings.store(database, here.batch, here.number, chunk)
+    with pytest.raises(readings.LostReadingError):
+        await readings.store(database, here.batch, here.number, chunk)
+    assert (await api.get(f"/v1/batches/{batch['id']}")).json()["counts"]["total"] == 1
+
+
+async def test_a_chunk_is_not_stored_when_the_one_before_it_was_not(
+    send: conftest.Send, api: httpx.AsyncClient, worker: context.Context, database: engine.Database
+) -> None:
+    batch = (await send(names(1), **TEXT, dry_run="true")).json()
+    supply = slice_services.Supply(worker.shelf.current, worker.usable_providers())
+    here = await slice_services.begin(database, batch["id"], worker.process_id, supply)
+    assert here is not None
+    assert await slice_services.hold(database, here)
+
+    async def lost() -> None:
+        raise readings.LostReadingError
+
+    chunk = readings.Chunk(copies.line(here.batch.number, 1, 2, ["Kettle"]).encode(), rows=1, last=1)
+    with pytest.raises(readings.LostReadingError):
+        await readings.store(database, here.batch, here.number, chunk, lost())
+    assert (await api.get(f"/v1/batches/{batch['id']}")).json()["counts"]["total"] == 0
+    async with database.transaction() as connection:
+        assert not list(await connection.execute(sa.select(batch_rows.batch_rows.c.number)))
 
 
 async def test_two_processes_never_read_the_same_file_at_once(
