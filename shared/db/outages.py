@@ -27,7 +27,8 @@ def _passes(error: BaseException | None) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state in _PASSING_STATES or state.startswith(_PASSING_CLASSES)
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+    # The last is "another operation is in progress", of a connection that is just being lost.
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
 def is_lock_timeout(error: exc.DBAPIError) -> bool:
