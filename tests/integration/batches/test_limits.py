@@ -38,7 +38,15 @@ def limits() -> dict[str, Any]:
 
 
 @pytest.fixture
-def narrow(batch_settings: settings.Settings, tmp_path: Path, limits: dict[str, Any]) -> settings.Settings:
+def provider() -> str:
+    """Whose the only endpoint of the model is."""
+    return "sandbox"
+
+
+@pytest.fixture
+def narrow(
+    batch_settings: settings.Settings, tmp_path: Path, limits: dict[str, Any], provider: str
+) -> settings.Settings:
     """The shipped catalog with these limits for texts."""
     folder = tmp_path / "catalog"
     folder.mkdir()
@@ -46,7 +54,7 @@ def narrow(batch_settings: settings.Settings, tmp_path: Path, limits: dict[str, 
         read = yaml.safe_load(source.read_text())
         for model in read.get("models", []):
             for endpoint in model["endpoints"] if model["id"] == "sandbox/text-instant" else []:
-                endpoint["limits"] = limits
+                endpoint |= {"limits": limits, "provider": provider}
         (folder / source.name).write_text(yaml.safe_dump(read))
     return batch_settings.model_copy(update={"catalog_path": folder})
 
@@ -124,22 +132,36 @@ class TestOfRowsThatWait:
     def limits(self) -> dict[str, Any]:
         return {"concurrency": 50, "requests_per_minute": 60000}
 
-    async def test_they_are_in_hand_and_not_in_the_air(
-        self, send: conftest.Send, drive: conftest.Drive, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        in_hand: list[int] = []
+    @pytest.fixture
+    def in_hand(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """How many rows the slice has in hand after each of its turns."""
+        counted: list[int] = []
         turn = slice_turns.turn
 
         async def noted(*arguments: Any) -> slice_turns.Taken:
             held, taken = arguments[-1], await turn(*arguments)
-            in_hand.append(held.in_the_air + held.waiting + len(taken.asks))
+            counted.append(held.in_the_air + held.waiting + len(taken.asks))
             return taken
 
         monkeypatch.setattr(slice_turns, "turn", noted)
+        return counted
+
+    async def test_they_are_in_hand_and_not_in_the_air(
+        self, send: conftest.Send, drive: conftest.Drive, watcher: Watcher, in_hand: list[int]
+    ) -> None:
         batch = (await send(names(200), **TEXT, max_concurrency="5")).json()
         assert (await drive(batch["id"]))["counts"]["completed"] == 200
         assert (watcher.most, watcher.all) == (5, 200)
         assert max(in_hand) > 5
+
+    @pytest.mark.parametrize("provider", ["sandbox-searchable", "sandbox-plain"])
+    async def test_none_waits_for_a_provider_that_takes_no_key(
+        self, send: conftest.Send, drive: conftest.Drive, in_hand: list[int]
+    ) -> None:
+        # Whoever waits is written down as sent: left behind by a crash, it would be in doubt without having been asked.
+        batch = (await send(names(60), **TEXT, max_concurrency="5")).json()
+        assert (await drive(batch["id"]))["counts"]["completed"] == 60
+        assert max(in_hand) <= 5
 
 
 class TestOfRates:
