@@ -4,7 +4,6 @@
 """
 
 import argparse
-import asyncio
 import csv
 import resource
 import tempfile
@@ -13,9 +12,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import uvloop
 
 from cli.stack import stack
-from shared import clock, settings
+from shared import clock, collector, settings
 from shared.db import copies, schema
 from shared.domain import batches, recipes, sheets, tenants
 from shared.queues import hints
@@ -101,6 +101,7 @@ async def main(rows: int) -> None:
             await schema.upgrade(url)
             write(folder / "rows.csv", rows)
             at = context.open_context(configured)
+            collector.spare()  # as workers do
             await at.store.ensure_bucket()
             await claims.heartbeat(at.db, at.process_id, "worker", 3600)
             measured = await ingest(at, folder / "rows.csv")
@@ -115,4 +116,5 @@ async def main(rows: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
-    asyncio.run(main(parser.parse_args().rows))
+    # The loop that workers run on.
+    uvloop.run(main(parser.parse_args().rows))

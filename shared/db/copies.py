@@ -43,9 +43,10 @@ async def copy_in(connection: engine.Connection, lines: bytes) -> None:
     await connection.execute(sa.text(f"SET LOCAL statement_timeout = '{LONG_SECONDS}s'"))
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
-    source = io.BytesIO(lines)
     try:
-        await driver.copy_to_table(tables.batch_rows.name, source=source, columns=COLUMNS, timeout=LONG_SECONDS)
+        # Closed, it lets go of megabytes that the driver's frames, which refer to each other, would keep for a while.
+        with io.BytesIO(lines) as source:
+            await driver.copy_to_table(tables.batch_rows.name, source=source, columns=COLUMNS, timeout=LONG_SECONDS)
     except asyncpg.UniqueViolationError as error:
         raise DoubledError from error
 
@@ -61,8 +62,7 @@ def line(
     """One row."""
     own = _NULL if custom_id is None else _text(custom_id)
     if fault is None:
-        start = f"{batch_number}\t{number}\t{line_number}\tqueued\t"
-        return f"{start}{_array(cells)}\t{own}\t{_NULL}\t{_NULL}\t{_NULL}\n"
+        return f"{batch_number}\t{number}\t{line_number}\tqueued\t{_array(cells)}\t{own}\t\\N\t\\N\t\\N\n"
     start = f"{batch_number}\t{number}\t{line_number}\tinvalid\t"
     column = _NULL if fault.column is None else _text(fault.column)
     return f"{start}{_array(cells)}\t{own}\t{_text(fault.code)}\t{column}\t{_text(fault.message)}\n"
