@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import sqlalchemy as sa
+from frame import figures
 
 from cli.stack import stack
 from shared import clock
@@ -100,8 +101,16 @@ async def main(rows: int) -> None:
             yardstick = min(yardstick, await copy(url, batch))
             await db.close()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"batch_export {yardstick / measured:.2f} {rows / yardstick:.0f} {rows / measured:.0f} {TARGET}")
-    print(f"batch_export_first_byte {first:.2f} s, {FIRST_BYTE_SECONDS} at most; {megabytes} MB")
+    rates, notes = (rows / yardstick, rows / measured), {"megabytes": megabytes}
+    against = "COPY TO of the same columns"
+    figures.tell(figures.Line("batch_export", yardstick / measured, *rates, TARGET, "rows/s", against, notes=notes))
+    figures.tell(
+        figures.Line(
+            *("batch_export_first_byte", first / FIRST_BYTE_SECONDS, FIRST_BYTE_SECONDS, first, 1.0, "s"),
+            "until the first byte of a million rows",
+            at_most=True,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import uvloop
+from frame import figures
 
 from cli.stack import stack
 from shared import clock, collector, settings
@@ -26,6 +27,7 @@ from workers import context
 from workers.steps import reading
 
 TARGET = 0.5
+MOST_MEGABYTES = 300
 TENANT = "ten_00000000000000000000000000"
 TEMPLATE = "Write a product text for {{name}} in {{language}}"
 COLUMNS = ", ".join(copies.COLUMNS)
@@ -88,7 +90,14 @@ async def copy(url: str, folder: Path) -> float:
         await connection.close()
 
 
-async def main(rows: int) -> None:
+async def emptied(url: str) -> None:
+    """Nothing is left of the round before."""
+    connection = await asyncpg.connect(hints.dsn(url))
+    await connection.execute("DROP TABLE IF EXISTS plain; TRUNCATE batch_rows, batches CASCADE; CHECKPOINT")
+    await connection.close()
+
+
+async def main(rows: int, rounds: int) -> None:
     """Print the line."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -104,17 +113,26 @@ async def main(rows: int) -> None:
             collector.spare()  # as workers do
             await at.store.ensure_bucket()
             await claims.heartbeat(at.db, at.process_id, "worker", 3600)
-            measured = await ingest(at, folder / "rows.csv")
+            ours, yardsticks = list[float](), list[float]()
+            for _ in range(rounds):
+                await emptied(url)
+                ours.append(await ingest(at, folder / "rows.csv"))
+                yardsticks.append(await copy(url, folder))
             megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            yardstick = await copy(url, folder)
             await at.courier.close()
             await at.close()
-    print(f"batch_ingest {yardstick / measured:.2f} {rows / yardstick:.0f} {rows / measured:.0f} {TARGET}")
-    print(f"batch_ingest_memory {megabytes} MB, 300 at most")
+    ratio = figures.median([bare / own for bare, own in zip(yardsticks, ours, strict=True)])
+    rates = rows / figures.median(yardsticks), rows / figures.median(ours)
+    figures.tell(figures.Line("batch_ingest", ratio, *rates, TARGET, "rows/s", "COPY of the same rows"))
+    what = f"memory of the process that reads {rows:,} rows"
+    share = megabytes / MOST_MEGABYTES
+    figures.tell(figures.Line("batch_ingest_memory", share, MOST_MEGABYTES, megabytes, 1.0, "MB", what, at_most=True))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
     # The loop that workers run on.
-    uvloop.run(main(parser.parse_args().rows))
+    uvloop.run(main(given.rows, given.rounds))

@@ -10,11 +10,13 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 import celery
 import redis.asyncio as aioredis
+from frame import figures
 
 from cli import client
 from cli.stack import stack
@@ -107,21 +109,34 @@ async def _drained(broker: "aioredis.Redis") -> None:
         await asyncio.sleep(0.02)
 
 
-async def main(rows: int) -> None:
+async def main(rows: int, rounds: int) -> None:
     """Print the lines."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with stack.Stack(
             data_dir=folder / "data", usual_ports=False, temporary=True, say=lambda _: None
         ) as local:
-            loop = await bare(local.env["GENQUEUE_SANDBOX_URL"], rows)
-            measured = await batch(local, folder, rows)
-            noops = await tasks(local, rows)
-    print(f"batch_run {loop / measured:.2f} {rows / loop:.0f} {rows / measured:.0f} {LOOP_TARGET}")
-    print(f"batch_run_celery {noops / measured:.2f} {rows / noops:.0f} {rows / measured:.0f} {CELERY_TARGET}")
+            found = await figures.in_turns(
+                lambda: bare(local.env["GENQUEUE_SANDBOX_URL"], rows),
+                lambda: batch(local, folder, rows),
+                lambda: tasks(local, rows),
+                rounds=rounds,
+            )
+    loops, ours, noops = ([rows / seconds for seconds in times] for times in found)
+    tell("batch_run", LOOP_TARGET, "a bare asyncio and aiohttp loop, as many at once", loops, ours)
+    tell("batch_run_celery", CELERY_TARGET, "Celery's no-op tasks through one worker", noops, ours)
+
+
+def tell(name: str, target: float, against: str, yardsticks: Sequence[float], ours: Sequence[float]) -> None:
+    """One line."""
+    ratio = figures.median([own / other for other, own in zip(yardsticks, ours, strict=True)])
+    middle = figures.median(yardsticks), figures.median(ours)
+    figures.tell(figures.Line(name, ratio, *middle, target, "rows/s", against))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000)
-    asyncio.run(main(parser.parse_args().rows))
+    parser.add_argument("--rounds", type=int, default=figures.ROUNDS)
+    given = parser.parse_args()
+    asyncio.run(main(given.rows, given.rounds))

@@ -65,7 +65,8 @@ def _page(folder: Path, names: Sequence[str]) -> str:
     kept = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     known = {line["name"] for line in kept}
     said = [line for path in sorted(folder.glob("*.said")) for line in path.read_text().splitlines()]
-    printed = [line for line in said if line.split(" ")[0] not in known]
+    ours = tuple(path.stem for path in folder.glob("*.said"))  # what else was printed are logs
+    printed = [line for line in said if line.startswith(ours) and line.split(" ")[0] not in known]
     seconds = sum(float(path.read_text()) for path in folder.glob("*.seconds"))
     parts = folder / "accept.parts"
     shares = json.loads(parts.read_text()) if parts.exists() else {}
