@@ -46,12 +46,13 @@ def _without_leases() -> None:
 
 
 def _without_fencing() -> None:
-    async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:
+    async def write(connection: engine.Connection, job: jobs.Job, values: Mapping[str, Any]) -> sa.Row[Any]:
         table = job_tables.jobs
         changed = await connection.execute(
             sa.update(table).where(table.c.id == job.id).values(**values).returning(table)
         )
-        return rows.job(changed.one())
+        row: sa.Row[Any] = changed.one()
+        return row
 
     async def change(
         connection: engine.Connection, attempt_id: str, status: states.AttemptStatus, **values: Any
@@ -62,7 +63,7 @@ def _without_fencing() -> None:
         )
         return rows.attempt(changed.one())
 
-    claim_rows.write = write
+    claim_rows._write = write  # noqa: SLF001 - what all writes to a claimed job go through
     attempt_rows.change = change
 
 
