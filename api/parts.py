@@ -133,22 +133,13 @@ def build(configured: settings.Settings) -> Parts:
         health=watched,
         gauges=gauges,
         gauge_registry=gauge_registry,
-        guard=_guard(configured),
+        guard=targets.configured_guard(configured),
         keyring=signing.Keyring(sealing.Sealer(configured.secret_key.get_secret_value())),
         followers=events.Follower(db, changes, stopping),
         watch=endpoints.Watch(db, _provider_keys(configured), lambda: catalog.reload(catalogs)),
         callbacks=callbacks.signer(configured),
         callback_secrets=_callback_secrets(configured, catalogs),
         stopping=stopping,
-    )
-
-
-def _guard(configured: settings.Settings) -> targets.Guard:
-    return targets.configured_guard(
-        configured.allowed_networks,
-        configured.allowed_local_networks,
-        configured.outbound_ports,
-        allow_http=configured.allow_plain_http,
     )
 
 
@@ -161,7 +152,7 @@ def _rules(configured: settings.Settings, db: engine.Database) -> acceptance.Rul
         default_deadline_seconds=configured.default_deadline_seconds,
         retention_seconds=configured.output_retention_seconds,
         gate=admission.Admission(configured.max_queue_length, configured.max_queue_age_seconds),
-        guard=_guard(configured),
+        guard=targets.configured_guard(configured),
         together=groups.Groups(db),
     )
 

@@ -70,22 +70,13 @@ async def _desk(configured: settings.Settings, found: models.Catalog, provider: 
     urls = {"sandbox": configured.sandbox_url} | configured.provider_urls
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
     trusted = frozenset({downloads.origin(registry.base_url(provider, urls))})
-    downloader = downloads.Downloader(trusted, _guard(configured))
+    downloader = downloads.Downloader(trusted, targets.configured_guard(configured))
     made = registry.Registry(urls, keys, clients.provider_session(), clients.provider_session(keep_alive=False))
     try:
         yield Desk(found, provider, len(keys.get(provider.name, [])), made, downloader)
     finally:
         await made.close()
         await downloader.close()
-
-
-def _guard(configured: settings.Settings) -> targets.Guard:
-    return targets.configured_guard(
-        configured.allowed_networks,
-        configured.allowed_local_networks,
-        configured.outbound_ports,
-        allow_http=configured.allow_plain_http,
-    )
 
 
 async def _visited(desk: Desk, *, is_enough: bool) -> AsyncIterator[doctor.Finding]:

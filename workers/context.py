@@ -87,7 +87,7 @@ def open_context(configured: settings.Settings) -> Context:
     catalog = shelf.Shelf(configured.catalog_path, registry.ABILITIES)
     urls = provider_urls(configured)
     keys = {name: [key.get_secret_value() for key in values] for name, values in configured.provider_keys.items()}
-    guard = _guard(configured)
+    guard = targets.configured_guard(configured)
     process_id = ids.new(ids.Prefix.PROCESS)
     db = engine.Database(url, configured.database_pool_size, "worker", configured.public_url)
     opened = Context(
@@ -126,15 +126,6 @@ def provider_urls(configured: settings.Settings) -> dict[str, str]:
 def _origins(catalog: models.Catalog, urls: Mapping[str, str]) -> frozenset[str]:
     """Where the operator's own providers are: results may be fetched there whatever the address."""
     return frozenset(downloads.origin(registry.base_url(provider, urls)) for provider in catalog.providers.values())
-
-
-def _guard(configured: settings.Settings) -> targets.Guard:
-    return targets.configured_guard(
-        configured.allowed_networks,
-        configured.allowed_local_networks,
-        configured.outbound_ports,
-        allow_http=configured.allow_plain_http,
-    )
 
 
 def _courier(

@@ -41,9 +41,6 @@ class RowStatus(StrEnum):
     INVALID = "invalid"
 
 
-RETRYABLE = frozenset({RowStatus.FAILED, RowStatus.CANCELLED, RowStatus.EXPIRED})
-
-
 @dataclass(frozen=True, slots=True)
 class Past:
     """How a row ended in a former generation; its job id stays valid and shows this."""

@@ -15,7 +15,7 @@ from enum import StrEnum
 import structlog
 import yarl
 
-from shared import logs
+from shared import logs, settings
 from shared.outbound import addresses
 
 URL_CHARACTERS = 8192
@@ -127,18 +127,17 @@ class Guard:
 STRICTEST = Guard()
 
 
-def configured_guard(
-    allowed_networks: Sequence[str], allowed_local_networks: Sequence[str], ports: Sequence[int], *, allow_http: bool
-) -> Guard:
+def configured_guard(configured: settings.Settings) -> Guard:
     """The guard for these settings. Raises ValueError naming a network that is none. Says loudly what it opens."""
-    if allowed_networks or allowed_local_networks or allow_http:
-        opened = {"networks": list(allowed_networks), "said_twice": list(allowed_local_networks)}
-        _log.warning("outbound_requests_are_opened", **opened, plain_http=allow_http)
+    networks, local = configured.allowed_networks, configured.allowed_local_networks
+    if networks or local or configured.allow_plain_http:
+        opened = {"networks": list(networks), "said_twice": list(local)}
+        _log.warning("outbound_requests_are_opened", **opened, plain_http=configured.allow_plain_http)
     return Guard(
-        addresses.parse_networks(allowed_networks),
-        addresses.parse_networks(allowed_local_networks),
-        allow_http,
-        frozenset(ports),
+        addresses.parse_networks(networks),
+        addresses.parse_networks(local),
+        configured.allow_plain_http,
+        frozenset(configured.outbound_ports),
     )
 
 

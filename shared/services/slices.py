@@ -13,8 +13,6 @@ from shared.db import slices as slice_rows
 from shared.domain import batch_rows, batches, events, slices
 from shared.services import reservations
 
-# When rows that found no room at their endpoint are looked at again.
-WITHOUT_ROOM_SECONDS = 2.0
 _RUNS = frozenset({batches.BatchStatus.IN_PROGRESS, batches.BatchStatus.PAUSED})
 _HAS_ROWS_OUT = _RUNS | frozenset(batches.STOPPING)
 
