@@ -35,8 +35,11 @@ def noop(_: int) -> None:
 
 
 async def bare(url: str, rows: int) -> float:
-    """Seconds of the simplest loop that asks for the same texts."""
+    """Seconds of the simplest loop that asks for the same texts. Its keys are new, as a batch's are: an ask under a key
+    the server knows is answered from its record, which costs it a fifth less.
+    """
     left = iter(range(rows))
+    name = f"bare{time.time_ns()}-"
     headers = {"Authorization": "Bearer sandbox"}
 
     async def ask(session: aiohttp.ClientSession) -> None:
@@ -44,10 +47,10 @@ async def bare(url: str, rows: int) -> float:
             body = {
                 "kind": "text",
                 "model": "text-instant",
-                "reference": f"bare{number}.1",
+                "reference": f"{name}{number}.1",
                 "input": {"prompt": f"About Product number {number}"},
             }
-            key = {"Idempotency-Key": f"bare{number}.1"}
+            key = {"Idempotency-Key": f"{name}{number}.1"}
             async with session.post(f"{url}/keyed/v1/generations", json=body, headers=headers | key) as answer:
                 assert (await answer.json())["outputs"]
 
