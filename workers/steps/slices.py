@@ -3,7 +3,6 @@
 import asyncio
 import collections
 import contextlib
-import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,14 +11,12 @@ import tenacity
 
 from shared import clock, failpoints, logs
 from shared.db import outages
-from shared.domain import asks, attempts, batch_rows, batches, faults, models, slices, states
-from shared.outbound import clients
-from shared.providers import base
+from shared.domain import batches, faults, slices
 from shared.services import readings, slice_turns
 from shared.services import slices as slice_services
 from shared.storage import troubles
 from workers import context
-from workers.steps import closing, places, reading, submit, turns
+from workers.steps import batch_rows, closing, places, reading
 
 # After so long another batch may have this slot.
 TURN_SECONDS = 3.0
@@ -28,7 +25,6 @@ TURN_SECONDS = 3.0
 LINGER_SECONDS = 0.03
 LOOK_AGAIN_SECONDS = 1.0
 WRITE_SECONDS = 30.0
-HARMLESS_SECONDS = 60.0
 # Where an answer takes longer, nothing is gained by having the next row at hand.
 QUICK_SECONDS = 0.5
 
@@ -41,7 +37,7 @@ async def run(at: context.Context, batch_id: str) -> None:
         return
     async with at.slots:
         structlog.contextvars.bind_contextvars(batch_id=batch_id)
-        here = await slice_services.begin(at.db, batch_id, at.process_id, _supply(at, 0))
+        here = await slice_services.begin(at.db, batch_id, at.process_id, batch_rows.supply(at, 0))
         if here is None:
             return
         with at.slice_hand.holding({f"slice-{here.number}": here.number}):
@@ -54,10 +50,6 @@ async def run(at: context.Context, batch_id: str) -> None:
                 await slice_services.end(at.db, here.number, here.batch, next_at)
         at.news.tell(batch_id, here.batch.tenant_id)
     at.hints.give()
-
-
-def _supply(at: context.Context, room: int) -> slice_services.Supply:
-    return slice_services.Supply(at.shelf.current, at.usable_providers(), at.watch.current, room)
 
 
 async def _work(at: context.Context, here: slice_services.Slice) -> datetime:
@@ -110,11 +102,9 @@ class Stream:
         self._places = places.SlicePlaces(at.capacity, here.number)
         self._width = at.settings.slice_rows
         self._moved = 0
-        self._adapters: dict[tuple[str, int], base.Adapter] = {}
+        self._asker = batch_rows.Asker(at, here)
         self._waiting: collections.deque[tuple[slices.Ask, datetime]] = collections.deque()
         self._at_once = 0
-        # How long an answer takes, on the way; nobody knows before the first.
-        self._seconds = math.inf
         self._back: list[asyncio.Task[slice_services.Result]] = []
         self._wanted = 1
         self._enough = asyncio.Event()
@@ -152,11 +142,10 @@ class Stream:
         """How many rows may wait. They are written down as sent: only what is asked again under its key may be left
         behind by a process that dies, and nobody likes to wait who is so written down.
         """
-        is_safe = all(adapter.doubt is models.Doubt.KEYED for adapter in self._adapters.values())
-        return self._width if is_safe and self._seconds < QUICK_SECONDS else 0
+        return self._width if self._asker.may_repeat and self._asker.seconds < QUICK_SECONDS else 0
 
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
-        supply, now = replace(_supply(self._at, room), leave=self._places.known), clock.now()
+        supply, now = replace(batch_rows.supply(self._at, room), leave=self._places.known), clock.now()
         # What comes back from now on is in the air for the books.
         held = slice_turns.InHand(len(self._air), len(self._waiting), self._ahead())
         taken = slice_turns.Taken()
@@ -179,7 +168,7 @@ class Stream:
     def _ask_more(self) -> None:
         while self._waiting and len(self._air) - len(self._back) < self._at_once:
             ask, sent_at = self._waiting.popleft()
-            task = asyncio.create_task(self._ask(ask, ask.attempt(self._here.batch, sent_at)))
+            task = asyncio.create_task(self._asker.ask(ask, ask.attempt(self._here.batch, sent_at)))
             task.add_done_callback(self._is_back)
             self._air[task] = ask
 
@@ -211,88 +200,6 @@ class Stream:
         self._ask_more()
         if len(self._back) >= self._wanted:
             self._enough.set()
-
-    async def _ask(self, ask: slices.Ask, attempt: attempts.Attempt) -> slice_services.Result:
-        """One ask, whose `sent_at` is committed, and what follows from its answer."""
-        if not self._at.lease.holds():
-            raise slice_services.LostSliceError(self._here.batch.id)
-        adapter = self._adapter(attempt)
-        leave_by = _leave_by(adapter, attempt)
-        began = asyncio.get_running_loop().time()
-        with clients.leaving_by(leave_by):
-            outcome = await adapter.submit(ask_of(ask, attempt))
-        self._seconds = min(self._seconds, 10.0) * 0.9 + (asyncio.get_running_loop().time() - began) * 0.1
-        if isinstance(outcome, base.NotSent) and clock.now() >= leave_by:
-            return slices.unsent(ask, attempt, clock.now())
-        await self._learn(attempt, outcome)
-        return self._result(ask, attempt, outcome)
-
-    def _adapter(self, attempt: attempts.Attempt) -> base.Adapter:
-        """Made once a turn for each key: making one costs as much as half an ask."""
-        name = (attempt.provider, attempt.credential)
-        if name not in self._adapters:
-            self._adapters[name] = self._at.adapter(*name)
-        return self._adapters[name]
-
-    async def _learn(self, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> None:
-        """A refusal that concerns the endpoint or the key as such is told to all."""
-        if isinstance(outcome, base.Refused | base.Failed):
-            await turns.learn(self._at, attempt, outcome.fault)
-
-    def _result(self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.SubmitOutcome) -> slice_services.Result:
-        now, catalog = clock.now(), self._at.shelf.current
-        status = states.AttemptStatus
-        match outcome:
-            case base.Finished():
-                return self._finished(ask, attempt, outcome, now)
-            case base.Accepted():
-                history = (*ask.order.row.history, slices.accepted(attempt, outcome.upstream_id, now))
-                return slices.HandOver(ask.order, states.Step.POLL, now, history)
-            case base.Unknown():
-                return slices.after_silence(ask, attempt, catalog, now)
-            case base.Refused() | base.NotSent() if ask.asks > 1:
-                # That this ask was refused says nothing about the first one, whose answer was lost (promise P3).
-                return slices.after_silence(ask, attempt, catalog, now)
-            case base.Failed():
-                over = slices.ended(attempt, status.FAILED, outcome.fault, now, outcome.cost_micros)
-            case base.Refused():
-                over = slices.ended(attempt, status.REFUSED, outcome.fault, now)
-            case base.NotSent():
-                over = slices.ended(attempt, status.NOT_SENT, outcome.fault, now)
-        return slices.after_failure(self._here.batch, ask, over, _supply(self._at, 0), now)
-
-    def _finished(
-        self, ask: slices.Ask, attempt: attempts.Attempt, outcome: base.Finished, now: datetime
-    ) -> slice_services.Result:
-        text = batch_rows.answer_of(ask.order.request, outcome.sources)
-        if text is not None:
-            return slices.completed(ask, text, outcome.usage, now)
-        over = slices.unusable(ask, attempt, outcome.usage, now)
-        return slices.after_failure(self._here.batch, ask, over, _supply(self._at, 0), now)
-
-
-def ask_of(ask: slices.Ask, attempt: attempts.Attempt) -> base.Ask:
-    """What the provider is sent."""
-    request = asks.without(ask.order.request, ask.endpoint)
-    return base.Ask(
-        kind=ask.order.kind,
-        upstream_model=attempt.upstream_model,
-        request=request,
-        reference=attempt.reference,
-        pixels=asks.pixels(ask.model, request),
-        seconds=asks.seconds(ask.model, request),
-        route=ask.endpoint.route,
-        options=ask.endpoint.options,
-    )
-
-
-def _leave_by(adapter: base.Adapter, attempt: attempts.Attempt) -> datetime:
-    """As for single jobs: a process that was frozen since the commit must not send what others have settled. Under a
-    key that can do no harm, and hundreds of rows take their time to leave.
-    """
-    keyed = adapter.doubt is models.Doubt.KEYED
-    first = clock.now() if keyed or attempt.sent_at is None else attempt.sent_at
-    return first + timedelta(seconds=HARMLESS_SECONDS if keyed else submit.SEND_SECONDS)
 
 
 def _is_throttled(result: slice_services.Result) -> bool:

@@ -26,6 +26,7 @@ from shared.services import slices as slice_services
 from tests.integration.batches import conftest
 from tests.integration.tenants import money
 from workers import context
+from workers.steps import batch_rows as row_steps
 from workers.steps import slices as steps
 
 PRICE = 500
@@ -208,7 +209,7 @@ async def give(worker: context.Context, here: slice_services.Slice, *results: sl
 
 async def answered(worker: context.Context, here: slice_services.Slice, ask: slices.Ask) -> slices.Outcome:
     attempt = ask.attempt(here.batch, clock.now())
-    outcome = await worker.adapter("sandbox", 0).submit(steps.ask_of(ask, attempt))
+    outcome = await worker.adapter("sandbox", 0).submit(row_steps.ask_of(ask, attempt))
     assert isinstance(outcome, base.Finished)
     return slices.completed(ask, "An answer", outcome.usage, clock.now())
 

@@ -19,6 +19,7 @@ from shared.services import slices as slice_services
 from shared.storage import objects as storage
 from tests.integration.batches import conftest
 from workers import context
+from workers.steps import batch_rows as row_steps
 from workers.steps import reading, slices
 
 TEXT = {"model": "sandbox/text", "template": "About {{name}}"}
@@ -229,7 +230,7 @@ async def test_rows_in_the_hand_of_a_dead_process_are_asked_again_under_the_same
     taken = (await slice_turns.turn(database, dead, [], supply, clock.now(), slice_turns.InHand())).asks
     assert len(taken) == 5
     ask, attempt = taken[0], taken[0].attempt(dead.batch, clock.now())
-    await worker.adapter("sandbox", 0).submit(slices.ask_of(ask, attempt))
+    await worker.adapter("sandbox", 0).submit(row_steps.ask_of(ask, attempt))
     assert (await api.get(f"/v1/batches/{batch['id']}")).json()["counts"]["in_progress"] == 5
     assert await slice_services.rescue(database) == 1
     with pytest.raises(slice_services.LostSliceError):
