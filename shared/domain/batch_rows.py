@@ -164,7 +164,9 @@ class Checker:
         self._catalog = catalog
         self._usable = usable_providers
         self._vet = vet
+        self._shape = self._maker.shape
         self._known: dict[object, Price] = {}
+        self._about: dict[object, Price] = {}
         self.notes = self._maker.notes
 
     @property
@@ -196,14 +198,21 @@ class Checker:
     def price(self, cells: Sequence[str]) -> Price:
         """What the row should come to. Raises RowFaultError for a row that cannot be run."""
         length = self._maker.length(cells)
-        key = (self._maker.shape(cells), length // pricing.CHARACTERS_PER_TOKEN)
+        key = length if self._shape is None else (self._shape(cells), length)
         known = self._known.get(key)
-        if known is None or not 0 < length <= known.prompt_characters:
-            known = self._priced(cells, self._maker.prompt(cells))
-            if len(self._known) >= MOST_KEPT_SHAPES:
-                self._known.clear()
-            self._known[key] = known
-        return known
+        return self._learned(cells, key, length) if known is None else known
+
+    def _learned(self, cells: Sequence[str], key: object, length: int) -> Price:
+        # Prompts of about a length cost the same.
+        about = (self._shape and self._shape(cells), length // pricing.CHARACTERS_PER_TOKEN)
+        price = self._about.get(about)
+        if price is None or not 0 < length <= price.prompt_characters:
+            price = self._priced(cells, self._maker.prompt(cells))
+        for kept, name in ((self._known, key), (self._about, about)):
+            if len(kept) >= MOST_KEPT_SHAPES:
+                kept.clear()
+            kept[name] = price
+        return price
 
     def _priced(self, cells: Sequence[str], prompt: str) -> Price:
         kind, request = self.request(cells)

@@ -68,7 +68,7 @@ class Maker:
         prompt: Callable[[Sequence[str]], str],
         length: Callable[[Sequence[str]], int],
         rest: Callable[[Sequence[str]], Body],
-        shape: Callable[[Sequence[str]], object],
+        shape: Callable[[Sequence[str]], object] | None,
         custom_id: int | None,
         notes: Sequence[str],
         system: str | None = None,
@@ -76,6 +76,7 @@ class Maker:
         self.prompt = prompt
         # How long the prompt is; 0 for a blank one.
         self.length = length
+        # What besides the prompt a row may ask for; None where that is the same in all.
         self.shape = shape
         self.notes = tuple(notes)
         self._rest = rest
@@ -157,7 +158,7 @@ def _by_template(recipe: Recipe, template: str, layout: sheets.Layout, custom_id
             count += len(cells[at])
         return count
 
-    return Maker(prompt, length, lambda _: dict(fixed), lambda _: None, custom_id, (), recipe.system)
+    return Maker(prompt, length, lambda _: dict(fixed), None, custom_id, (), recipe.system)
 
 
 def _by_columns(recipe: Recipe, layout: sheets.Layout, custom_id: int | None) -> Maker:

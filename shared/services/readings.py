@@ -1,5 +1,6 @@
 """Writing down what is read of a batch's file: rows in chunks, each with the cursor, so that a crash goes on there."""
 
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -30,24 +31,19 @@ class Chunk:
     rows: int = 0
     last: int = 0
     invalid: int = 0
-    # Most rows have one of a few prices: they are counted by it, and added up at the end.
-    _prices: dict[int, list[batch_rows.Price]] = field(default_factory=dict)
-
-    def add(self, price: batch_rows.Price) -> None:
-        """Count one more row of this price."""
-        if (same := self._prices.get(id(price))) is not None:
-            same.append(price)
-        else:
-            self._prices[id(price)] = [price]
+    # One for each row that can be run. Most have one of a few: they are counted by it, and added up.
+    prices: list[batch_rows.Price] = field(default_factory=list)
 
     def quote(self) -> dict[str, int]:
         """What the rows come to, by column of `batches`."""
         names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
-        return {name: sum(getattr(same[0], name) * len(same) for same in self._prices.values()) for name in names}
+        known = {id(price): price for price in self.prices}
+        counted = Counter(map(id, self.prices))
+        return {name: sum(getattr(known[key], name) * count for key, count in counted.items()) for name in names}
 
     def dearest_micros(self) -> int:
         """What the dearest row may cost."""
-        return max((same[0].most_micros for same in self._prices.values()), default=0)
+        return max((price.most_micros for price in self.prices), default=0)
 
 
 async def save_layout(

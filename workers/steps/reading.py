@@ -1,6 +1,7 @@
 """Reading a batch's file into rows: from the bucket, in chunks, going on after a crash where the last chunk ended."""
 
 import asyncio
+import collections
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -22,6 +23,8 @@ from workers import context
 
 CHUNK_ROWS = 32_000
 CHUNK_CHARACTERS = 8_000_000
+# Three keep both cores busy: one is committed, the others are copied.
+STORED_AT_ONCE = 3
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -54,20 +57,20 @@ async def _read(at: context.Context, here: slice_services.Slice, path: Path) -> 
 
 
 async def _store(at: context.Context, here: slice_services.Slice, reader: "Reader") -> None:
-    """Every chunk. While one is committed, the next is copied and the one after that is read."""
-    last: asyncio.Task[None] | None = None
+    """Every chunk. While one is committed, the next are copied and the one after those is read."""
+    going: collections.deque[asyncio.Task[None]] = collections.deque()
     try:
         async with aclosing(reader.chunks()) as chunks:
             async for chunk in chunks:
-                before, last = last, asyncio.create_task(readings.store(at.db, here.batch, here.number, chunk, last))
-                if before is not None:
-                    await before
-        if last is not None:
-            await last
+                last = going[-1] if going else None
+                going.append(asyncio.create_task(readings.store(at.db, here.batch, here.number, chunk, last)))
+                if len(going) == STORED_AT_ONCE:
+                    await going.popleft()
+        if going:
+            await going[-1]
     finally:
         # What comes next, the end or a refusal of the file, finds nothing half done.
-        if last is not None:
-            await asyncio.gather(last, return_exceptions=True)
+        await asyncio.gather(*going, return_exceptions=True)
 
 
 async def _fetch(at: context.Context, batch: batches.Batch, path: Path) -> int:
@@ -115,13 +118,14 @@ class Reader:
         """The next rows, checked and priced; empty at the end. Blocking."""
         chunk, characters = readings.Chunk(), 0
         lines: list[str] = []
+        add, price = chunk.prices.append, self._checker.price
         custom_id = self._checker.custom_id if self._checker.has_ids else None
         # The inside of this loop is all that a million rows cost.
         for number, line_number, cells, found in islice(self._records, CHUNK_ROWS):
             fault = found
             if fault is None:
                 try:
-                    chunk.add(self._checker.price(cells))
+                    add(price(cells))
                 except recipes.RowFaultError as error:
                     fault = error.fault
             if fault is not None:
