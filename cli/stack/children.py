@@ -2,20 +2,19 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol
 
 from cli.stack import accounts
 
 LAUNCH = Path(__file__).with_name("launch.py")
 TAIL_LINES = 15
-DEVNULL, PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+DEVNULL = asyncio.subprocess.DEVNULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,7 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 20.0
     account: accounts.Account | None = None
-
-    def ahead(self, modules: Sequence[str]) -> "Command":
-        """In its place, an interpreter that imports these modules and waits for `Child.become`."""
-        python, *_ = self.argv
-        return replace(self, argv=(python, "-m", "cli.stack.ahead", *modules))
+    ahead: tuple[str, ...] = ()  # what a `python -m …` imports: it may be forked where that is done already
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +40,21 @@ class Descriptors:
     lock: int
 
 
+class Running(Protocol):
+    """What we need of a process, whoever started it: asyncio's own is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """None until the event loop knows that it has ended."""
+
+    async def wait(self) -> int:
+        """Its exit code, or minus the signal that ended it, once it has ended."""
+
+
 @dataclass(slots=True)
 class Child:
     """A running program, the leader of its own session and process group."""
@@ -52,7 +62,7 @@ class Child:
     command: Command
     log: Path
     log_offset: int
-    process: asyncio.subprocess.Process
+    process: Running
 
     @property
     def pid(self) -> int:
@@ -68,16 +78,6 @@ class Child:
         """Reaches the program and the children that stayed in its group; nothing happens if all are gone."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-
-    async def become(self, command: Command) -> None:
-        """Tells an interpreter that was started ahead (see `Command.ahead`) to run this `python -m …`."""
-        told = {"env": dict(command.env), "argv": command.argv[2:]}
-        writer = cast("asyncio.StreamWriter", self.process.stdin)
-        with contextlib.suppress(ConnectionError):  # it has ended: whoever waits for it sees that
-            writer.write(json.dumps(told).encode() + b"\n")
-            await writer.drain()
-        writer.close()
-        self.command = command
 
     async def stop(self) -> None:
         """Asks, waits for the grace time, then kills the whole group. May be repeated."""

@@ -8,7 +8,8 @@ import os
 import sys
 
 
-def _report(descriptor: int, stop_signal: str, stage: str) -> None:
+def report(descriptor: int, stop_signal: int, stage: int) -> None:
+    """Tells the watchdog of us, and closes its pipe."""
     os.write(descriptor, f"+ {os.getpid()} {stop_signal} {stage}\n".encode())
     os.close(descriptor)  # the watchdog's pipe must end with the supervisor, not with this program
 
@@ -22,7 +23,7 @@ def _drop_root(uid: int, gid: int) -> None:
 def main() -> None:
     """Arguments: descriptor, stop signal, stage, "uid:gid" or "", then the program and its arguments."""
     descriptor, stop_signal, stage, account, *argv = sys.argv[1:]
-    _report(int(descriptor), stop_signal, stage)
+    report(int(descriptor), int(stop_signal), int(stage))
     if account:
         uid, gid = account.split(":")
         _drop_root(int(uid), int(gid))

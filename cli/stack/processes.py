@@ -17,7 +17,8 @@ class Process:
     optional: bool = False
     scales: bool = False  # may run several times, as NAME-1, NAME-2, …
     env: Mapping[str, str] = field(default_factory=dict)
-    # What it imports, as far as no setting is read on the way: done while the servers start.
+    # What it imports, as far as no setting is read on the way: done while the servers start. Between any two of these
+    # modules a process that is wanted by now can be forked.
     ahead: tuple[str, ...] = ()
 
 
@@ -43,7 +44,15 @@ API = Process(
     argv=("python", "-m", "api", "--host", "{host}", "--port", "{port}"),
     stage=2,
     health="http://{host}:{port}/readyz",
-    ahead=("api.app", "api.openai.dialect", "api.openrouter.dialect", "uvicorn.loops.uvloop", "typer.main"),
+    ahead=(
+        "redis.asyncio",
+        "api.parts",
+        "api.app",
+        "api.openai.dialect",
+        "api.openrouter.dialect",
+        "uvicorn.loops.uvloop",
+        "typer.main",
+    ),
 )
 RELAY = Process(
     name="relay",
@@ -82,7 +91,7 @@ FLOWER = Process(
     optional=True,
 )
 
-ALL = (SANDBOX, MIGRATE, API, RELAY, WORKER, FLOWER)
+ALL: tuple[Process, ...] = (SANDBOX, MIGRATE, API, RELAY, WORKER, FLOWER)
 
 
 def filled(argv: tuple[str, ...], values: Mapping[str, object]) -> tuple[str, ...]:

@@ -7,9 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from cli.stack import children, faults, ports, postgres
+from cli.stack import children, faults, ports, postgres, probes
 
 # Its ten ports, by flag. The admin's gRPC port is dialled at +10000 whatever the flag says.
 USUAL_PORTS = {
@@ -101,7 +99,7 @@ class S3:
         """The bucket exists (asked of the filer, which needs no signature), the S3 port refuses strangers, and bytes
         can be written: after a restart the volumes come last, and reads fail with a 500 until then.
         """
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+        async with probes.client(2) as client:
             filer = f"http://{ports.HOST}:{self.flag_ports['filer.port']}"
             bucket = await client.head(f"{filer}/buckets/{self.bucket}/")
             stranger = await client.head(f"{self.url}/{self.bucket}")

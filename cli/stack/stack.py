@@ -10,9 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
-
-from cli.stack import children, faults, folders, ports, processes, servers, supervisor
+from cli.stack import children, faults, folders, ports, probes, processes, servers, supervisor
 
 PREFIX = "GENQUEUE_"
 NEEDED_EXTERNALLY = ("GENQUEUE_DATABASE_URL", "GENQUEUE_REDIS_URL", "GENQUEUE_S3_BUCKET")
@@ -142,12 +140,13 @@ class Stack:
         usual = self.port == API_PORT and not self.usual_ports
         api_port = self._ports.choose("api", self.port) if usual else self._ports.asked("api", self.port)
         if not self.servers_only:
-            await _all(self._send_ahead(process) for process in processes.ALL if self._is_wanted(process))
+            await self._import_ahead()
         await self._start_servers()
         self._set_environment(api_port)
         self._folder.write_env(self.env)
         if not self.servers_only:
             await self._start_processes()
+            await self._supervisor.end_ahead()
         self._write_state()
 
     async def _start_servers(self) -> None:
@@ -197,22 +196,25 @@ class Stack:
         elsewhere = process is processes.SANDBOX and "GENQUEUE_SANDBOX_URL" in self.environ
         return not elsewhere and (self.flower or not process.optional)
 
-    async def _send_ahead(self, process: processes.Process) -> None:
+    async def _import_ahead(self) -> None:
+        modules = [name for process in processes.ALL if self._is_wanted(process) for name in self._ahead(process)]
+        if modules:
+            await self._supervisor.import_ahead(modules, _inherited())
+
+    def _ahead(self, process: processes.Process) -> tuple[str, ...]:
         """Where a test has put other arguments in place, nothing is known of what they import."""
-        if process.ahead and process.name not in self.commands:
-            for name in processes.instances(process, self.workers):
-                command = children.Command(name, (sys.executable,), _inherited(), process.stage)
-                await self._supervisor.send_ahead(command, process.ahead)
+        return () if process.name in self.commands else process.ahead
 
     async def _start_process(self, process: processes.Process) -> None:
         values = self._placeholders()
         argv = processes.filled(tuple(self.commands.get(process.name, process.argv)), values)
         for name in processes.instances(process, self.workers):
-            command = children.Command(name, argv, self._process_environment(process), process.stage)
+            env = self._process_environment(process)
+            command = children.Command(name, argv, env, process.stage, ahead=self._ahead(process))
             if process.once:
                 await self._supervisor.run(command)
             else:
-                await self._supervisor.start(command, _http_probe(process.health.format_map(values)))
+                await self._supervisor.start(command, probes.answers(process.health.format_map(values)))
 
     def _placeholders(self) -> dict[str, object]:
         chosen = self._ports.chosen
@@ -269,14 +271,3 @@ async def _all(starts: Iterable[Coroutine[None, None, None]]) -> None:
         if known is None:
             raise
         raise known.exceptions[0] from None
-
-
-def _http_probe(url: str) -> supervisor.Probe | None:
-    if not url:
-        return None
-
-    async def probe() -> bool:
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-            return (await client.get(url)).status_code == 200
-
-    return probe

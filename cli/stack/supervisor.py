@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tenacity
 
-from cli.stack import children, faults, folders
+from cli.stack import children, faults, folders, forks
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 READY_SECONDS = 60.0
@@ -49,7 +49,7 @@ class Supervisor:
     _report: int = field(default=-1, init=False)
     _watchdog: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _logs: dict[str, Path] = field(default_factory=dict, init=False)
-    _ahead: dict[str, children.Child] = field(default_factory=dict, init=False)
+    _forker: forks.Forker | None = field(default=None, init=False)
 
     def open(self) -> None:
         """Starts the watchdog, which stops everything should this process be killed."""
@@ -67,11 +67,17 @@ class Supervisor:
         """The programs running now, in the order of their start."""
         return {name: kept.child.pid for name, kept in self.kept.items() if kept.child.running}
 
-    async def send_ahead(self, command: children.Command, modules: Sequence[str]) -> None:
-        """Lets a `python -m …` import these modules already. `run` or `start` of the same name then goes on with it,
-        and may bring another environment and other arguments.
-        """
-        self._ahead[command.name] = await self._spawn(command.ahead(modules), children.PIPE)
+    async def import_ahead(self, modules: Sequence[str], env: Mapping[str, str]) -> None:
+        """Begins to import what commands with an `ahead` need; until `end_ahead` they are forked from there."""
+        if forks.POSSIBLE:
+            self._forker = await forks.start(modules, env, self._log("ahead"), self._descriptors)
+
+    async def end_ahead(self) -> None:
+        """Everything is started, or will not be: what starts from now on imports for itself. May be repeated."""
+        if self._forker is not None:
+            await self._forker.stop()
+            self._forget(self._forker.child)
+            self._forker = None
 
     async def run(self, command: children.Command) -> None:
         """Runs a program to its end. Raises StartError, with the end of its log, unless that is 0."""
@@ -131,10 +137,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stops everything, the last stage first, and then the watchdog. May be repeated."""
-        while self._ahead:
-            _, child = self._ahead.popitem()
-            await child.stop()
-            self._forget(child)
+        await self.end_ahead()
         for stage in sorted({kept.command.stage for kept in self.kept.values()}, reverse=True):
             await asyncio.gather(*(self._end(kept) for kept in self._at(stage)))
         if self._watchdog is not None:
@@ -172,15 +175,20 @@ class Supervisor:
         kept.child = await self._spawn(kept.command)
         self.changed()
 
-    async def _spawn(self, command: children.Command, stdin: int = children.DEVNULL) -> children.Child:
-        ahead = self._ahead.pop(command.name, None)
-        if ahead is not None and ahead.running:
-            await ahead.become(command)
-            return ahead
-        if command.name not in self._logs:
-            self._logs[command.name] = self.folder.start_log(command.name)
-        descriptors = children.Descriptors(self._report, self.folder.lock)
-        return await children.start(command, self._logs[command.name], descriptors, stdin)
+    async def _spawn(self, command: children.Command) -> children.Child:
+        log = self._log(command.name)
+        forker = self._forker if command.ahead else None
+        forked = await forker.fork(command, log, self._descriptors) if forker else None
+        return forked or await children.start(command, log, self._descriptors)
+
+    def _log(self, name: str) -> Path:
+        if name not in self._logs:
+            self._logs[name] = self.folder.start_log(name)
+        return self._logs[name]
+
+    @property
+    def _descriptors(self) -> children.Descriptors:
+        return children.Descriptors(self._report, self.folder.lock)
 
     def _forget(self, child: children.Child) -> None:
         child.signal_group(signal.SIGKILL)  # children it left in its group
