@@ -44,7 +44,8 @@ async def write(
     over = news.c.status != deliveries.DeliveryStatus.PENDING
     changed = await connection.execute(
         sa.update(_D)
-        .where(_D.c.id == news.c.id, _D.c.fence == news.c.fence, _D.c.lease_owner == owner)
+        # "=" would let the planner read all that is held, of which it knows nothing, once for each of the news.
+        .where(_D.c.id == news.c.id, _D.c.fence == news.c.fence, _D.c.lease_owner.is_not_distinct_from(owner))
         .values(
             lease_owner=None,
             status=news.c.status,
