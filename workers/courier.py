@@ -187,7 +187,7 @@ def _tried(delivery: deliveries.Delivery, started_at: datetime, posted: posts.Po
         error=posted.error,
         address=posted.address,
         response_head=answer.head if answer else b"",
-        response_headers={name.lower(): value for name, value in answer.headers.items()} if answer else {},
+        response_headers=dict(answer.headers) if answer else {},
     )
 
 
