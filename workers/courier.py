@@ -112,8 +112,8 @@ class Courier:
     async def _take(self) -> None:
         """Send out what is due."""
         if self._may_hold_strays:
+            self._may_hold_strays = False  # `_keep` says so again if this fails
             await services.release_strays(self._db, self._owner, [*self._out, *self._unwritten()])
-            self._may_hold_strays = False
         room = self._rules.capacity - self.held
         if room <= 0:
             return
@@ -133,6 +133,7 @@ class Courier:
         made = list(self._made)
         await services.tell(self._db, self._owner, made, self._rules.limits, clock.now())
         del self._made[: len(made)]
+        # Also what this kept locked was passed over, and may be claimed now.
         self._work.set()
 
     async def _carry(self, ready: services.Ready) -> None:
