@@ -34,7 +34,6 @@ from workers import courier
 BODY = events.body(events.EventType.JOB_COMPLETED, clock.now(), {"id": "job", "filling": "x" * 900})
 UNUSED = {"GENQUEUE_S3_ENDPOINT_URL": "http://unused", "GENQUEUE_S3_BUCKET": "unused"}
 AT_ONCE = 450
-RUNS = 3
 TARGET, MOST_TIMES = 0.3, 2.0
 
 
@@ -152,7 +151,7 @@ async def delivered(db: engine.Database) -> int:
 
 
 async def measure(size: Size) -> None:
-    """Print the two ratios, each from one run beside its yardstick."""
+    """Print the two ratios, each of the middle one of five rounds in turns."""
     with tempfile.TemporaryDirectory() as folder:
         servers = stack.Stack(
             data_dir=Path(folder) / "data", servers_only=True, usual_ports=False, temporary=True, environ=UNUSED
@@ -163,12 +162,10 @@ async def measure(size: Size) -> None:
             db = engine.Database(url, 10, "bench")
             healthy = Size(size.events * (size.receivers - size.dead) // size.receivers, size.receivers - size.dead, 0)
             collector.spare()  # as workers do
-            # Taken in turns, the best of each: the machine is not ours alone.
-            runs = [
-                (await bare(base_url, healthy), await ours(db, base_url, healthy), await ours(db, base_url, size))
-                for _ in range(RUNS)
-            ]
-            plain, alone, among = (min(times) for times in zip(*runs, strict=True))
+            runs = await figures.in_turns(
+                lambda: bare(base_url, healthy), lambda: ours(db, base_url, healthy), lambda: ours(db, base_url, size)
+            )
+            plain, alone, among = map(figures.median, runs)
             await db.close()
     rates, against = (healthy.events / plain, healthy.events / alone), "a bare aiohttp loop posting the same bodies"
     figures.tell(figures.Line("deliveries", plain / alone, *rates, TARGET, "posts/s", against))

@@ -1,11 +1,14 @@
-"""Carrying deliveries: one pump a process that claims what is due, posts it, and writes back many tries at once.
+"""Carrying deliveries: a process claims what is due and posts it, and writes back many tries at once. Neither waits for
+the other, so that there is always something to post.
 
-A doorbell only wakes the pump, and its task is over at once: a receiver that hangs holds a slot of its own here, never
-a thread of the worker. What the process holds when it dies is given back by the sweep.
+A doorbell only wakes the courier, and its task is over at once: a receiver that hangs holds a slot of its own here,
+never a thread of the worker. What the process holds when it dies is given back by the sweep.
 """
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +26,8 @@ from shared.webhooks import signing as signatures
 USER_AGENT = "genqueue-webhooks/1"
 AFTER_AN_OUTAGE_SECONDS = 1.0
 GATHERING_SECONDS = 0.005
+# So many posts are begun before the answers to others are heard.
+GROUP = 25
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -43,16 +48,19 @@ class Courier:
         self, db: engine.Database, keyring: signing.Keyring, poster: posts.Poster, owner: str, rules: Rules
     ) -> None:
         self._db, self._keyring, self._poster, self._owner, self._rules = db, keyring, poster, owner, rules
-        self._work = asyncio.Event()
+        self._work, self._back = asyncio.Event(), asyncio.Event()
         self._out: dict[str, asyncio.Task[None]] = {}
         self._made: list[deliveries.Outcome] = []
-        self._pump: asyncio.Task[None] | None = None
+        self._pumps: list[asyncio.Task[None]] = []
         self._may_hold_strays = False
         self._at_rest = asyncio.Event()
 
     def start(self) -> None:
         """Begin; nothing is done until `wake`."""
-        self._pump = asyncio.create_task(self._run(), name="courier")
+        self._pumps = [
+            asyncio.create_task(self._keep(self._work, self._take), name="courier-takes"),
+            asyncio.create_task(self._keep(self._back, self._tell), name="courier-tells"),
+        ]
 
     def wake(self) -> None:
         """Look for what is due. Never waits."""
@@ -69,55 +77,64 @@ class Courier:
         return len(self._out) + len(self._made)
 
     async def close(self) -> None:
-        """Stop claiming, give the posts that are out a moment to end, and write down what is known. May be repeated."""
-        if self._pump is None:
+        """Stop claiming, give the posts that are out a moment to end, write down what is known, and give back the rest.
+        May be repeated.
+        """
+        if not self._pumps:
             return
-        await _cancel(self._pump)
-        self._pump = None
+        for pump in self._pumps:
+            await _cancel(pump)
+        self._pumps = []
         if self._out:
             await asyncio.wait(self._out.values(), timeout=5)
         for task in list(self._out.values()):
             await _cancel(task)
         with contextlib.suppress(Exception):  # the sweep gives everything back if we cannot
             await self._tell()
+            await services.release_strays(self._db, self._owner, [])
         await self._poster.close()
 
-    async def _run(self) -> None:
+    async def _keep(self, wanted: asyncio.Event, turn: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._work.wait()
-            # What comes back in these milliseconds is written down, and claimed anew, together.
-            await asyncio.sleep(GATHERING_SECONDS)
-            self._work.clear()
+            await wanted.wait()
+            wanted.clear()
+            began = time.monotonic()
             try:
-                await self._turn()
+                await turn()
             except Exception as error:  # noqa: BLE001 - Postgres is away; what was made is kept until it is written
                 _log.warning("courier_waits", error=type(error).__name__)
                 self._may_hold_strays = True
                 await asyncio.sleep(AFTER_AN_OUTAGE_SECONDS)
-                self._work.set()
+                wanted.set()
+            # What becomes due, or comes back, in these milliseconds is claimed, or written down, together.
+            await asyncio.sleep(began + GATHERING_SECONDS - time.monotonic())
 
-    async def _turn(self) -> None:
-        """Write down what came back, which makes room, and send out what is due."""
-        await self._tell()
+    async def _take(self) -> None:
+        """Send out what is due."""
         if self._may_hold_strays:
+            self._may_hold_strays = False  # `_keep` says so again if this fails
             await services.release_strays(self._db, self._owner, [*self._out, *self._unwritten()])
-            self._may_hold_strays = False
         room = self._rules.capacity - self.held
         if room <= 0:
             return
         taken = await services.take(self._db, self._keyring, self._owner, self._rules.limits, room, clock.now())
-        for ready in taken:
+        for number, ready in enumerate(taken):
             self._out[ready.due.delivery.id] = asyncio.create_task(self._carry(ready))
-        if not self.held and not self._work.is_set():
+            if number % GROUP == GROUP - 1:
+                await asyncio.sleep(0)
+        if not (self.held or self._work.is_set() or self._back.is_set()):
             self._at_rest.set()
 
     def _unwritten(self) -> list[str]:
         return [outcome.due.delivery.id for outcome in self._made]
 
     async def _tell(self) -> None:
+        """Write down what came back, which makes room."""
         made = list(self._made)
         await services.tell(self._db, self._owner, made, self._rules.limits, clock.now())
         del self._made[: len(made)]
+        # Also what this kept locked was passed over, and may be claimed now.
+        self._work.set()
 
     async def _carry(self, ready: services.Ready) -> None:
         try:
@@ -129,7 +146,7 @@ class Courier:
             self._may_hold_strays = True
         finally:
             del self._out[ready.due.delivery.id]
-            self._work.set()
+            self._back.set()
 
     async def _try(self, ready: services.Ready) -> tries.Try:
         started_at, due = clock.now(), ready.due
@@ -171,7 +188,7 @@ def _tried(delivery: deliveries.Delivery, started_at: datetime, posted: posts.Po
         error=posted.error,
         address=posted.address,
         response_head=answer.head if answer else b"",
-        response_headers={name.lower(): value for name, value in answer.headers.items()} if answer else {},
+        response_headers=dict(answer.headers) if answer else {},
     )
 
 

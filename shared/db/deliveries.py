@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from shared import ids
-from shared.db import engine, rows
+from shared.db import engine, prepared, rows
 from shared.db.tables import deliveries as tables
 from shared.db.tables import events as event_tables
 from shared.db.tables import processes as process_tables
@@ -99,12 +99,15 @@ _NEXT = sa.text(f"""{_FIRST_OF_EACH}
 SELECT min(greatest(first.due_at, receivers.paused_until_at))
 FROM first JOIN receivers ON receivers.id = first.receiver_id WHERE {_ROOM} > 0
 """).columns(sa.column("at", sa.DateTime(timezone=True)))  # noqa: S608 - constants
-_LOCK = sa.text(f"""{_FIRST_OF_EACH}
-SELECT receivers.id FROM first JOIN receivers ON receivers.id = first.receiver_id
+_LOCK = prepared.Prepared(
+    sa.text(f"""{_FIRST_OF_EACH}
+SELECT receivers.* FROM first JOIN receivers ON receivers.id = first.receiver_id
 WHERE first.due_at <= :now AND coalesce(receivers.paused_until_at, '-infinity') <= :now
 FOR NO KEY UPDATE OF receivers SKIP LOCKED
 """)  # noqa: S608 - constants
-_TAKE = sa.text(f"""
+)
+_TAKE = prepared.Prepared(
+    sa.text(f"""
 WITH open AS MATERIALIZED (
   SELECT id, {_ROOM} AS room FROM receivers WHERE id = ANY(:receiver_ids) ORDER BY random()
 ), taken AS (
@@ -114,12 +117,11 @@ WITH open AS MATERIALIZED (
     ORDER BY due_at LIMIT greatest(open.room, 0) FOR UPDATE SKIP LOCKED) AS due
   LIMIT :limit
 )
-UPDATE deliveries SET lease_owner = :owner, fence = fence + 1 FROM taken WHERE deliveries.id = taken.id
-RETURNING deliveries.id
+UPDATE deliveries SET lease_owner = :owner, fence = fence + 1 FROM taken, events
+WHERE deliveries.id = taken.id AND events.id = deliveries.event_id
+RETURNING deliveries.*, events.type AS event_type, events.subject_id, events.body
 """)  # noqa: S608 - constants
-
-
-_NOT_TO_DISK = sa.text("SET LOCAL synchronous_commit = off")
+)
 
 
 async def next_at(connection: engine.Connection, limits: receivers.Limits) -> datetime | None:
@@ -137,34 +139,15 @@ async def take(
     The receivers are locked first, in a statement of its own: only then does counting what is in flight see what
     another process has just claimed. Receivers somebody else is claiming for are skipped; they come next time.
     """
-    # A claim lost in a crash of Postgres is only made again; it need not wait for the disk.
-    await connection.execute(_NOT_TO_DISK)
-    locked = list((await connection.execute(_LOCK, {"now": now})).scalars())
+    locked = {row["id"]: row for row in await _LOCK.rows(connection, now=now)}
     if not locked:
         return []
-    wish = {"receiver_ids": locked, "now": now, "owner": owner, "limit": limit}
-    taken = await connection.execute(_TAKE, wish | {"strikes": limits.strikes, "in_flight": limits.in_flight})
-    return await _due(connection, list(taken.scalars()))
-
-
-async def _due(connection: engine.Connection, delivery_ids: list[str]) -> list[deliveries.Due]:
-    query = with_event(_E.c.body).where(_D.c.id == any_of(delivery_ids))
-    found = (await connection.execute(query)).mappings().all()
-    receiver_ids = list({row["receiver_id"] for row in found})
-    named = await connection.execute(sa.select(_R).where(_R.c.id == any_of(receiver_ids)))
-    by_id = {row.id: rows.receiver(row) for row in named}
-    return [deliveries.Due(rows.delivery(row), by_id[row["receiver_id"]], row["body"]) for row in found]
-
-
-def any_of(texts: Sequence[str]) -> sa.ColumnElement[Any]:
-    """For comparing a column with many texts: one parameter however many, so that the statement is prepared once;
-    an IN list of each length is another statement.
-    """
-    return sa.any_(_array(texts))
-
-
-def _array(texts: Collection[str]) -> sa.Cast[object]:
-    return sa.cast(list(texts), pg.ARRAY(sa.Text))
+    wish = {"receiver_ids": list(locked), "now": now, "owner": owner, "limit": limit}
+    taken = await _TAKE.rows(connection, **wish, strikes=limits.strikes, in_flight=limits.in_flight)
+    receiver_of = {
+        receiver_id: rows.receiver(locked[receiver_id]) for receiver_id in {row["receiver_id"] for row in taken}
+    }
+    return [deliveries.Due(rows.delivery(row), receiver_of[row["receiver_id"]], row["body"]) for row in taken]
 
 
 def with_event(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -186,7 +169,9 @@ async def release_dead(connection: engine.Connection) -> int:
 async def release_strays(connection: engine.Connection, owner: str, known: Collection[str]) -> int:
     """Give back what this process holds without knowing: the answer to its claim was lost. Answers how many."""
     freed = await connection.execute(
-        sa.update(_D).where(_D.c.lease_owner == owner, _D.c.id != sa.all_(_array(known))).values(lease_owner=None)
+        sa.update(_D)
+        .where(_D.c.lease_owner == owner, _D.c.id != sa.all_(sa.cast(list(known), pg.ARRAY(sa.Text))))
+        .values(lease_owner=None)
     )
     return freed.rowcount
 

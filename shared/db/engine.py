@@ -145,14 +145,15 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def brisk(self, longest_wait_seconds: float) -> AsyncIterator[Connection]:
+    async def brisk(self, longest_wait_seconds: float, *, to_disk: bool = True) -> AsyncIterator[Connection]:
         """A transaction that is begun and ended by the driver itself, in one round trip each. Whatever waits longer
-        than that for a lock raises.
+        than that for a lock raises. Without `to_disk` a crash of Postgres may lose it.
         """
+        begin = f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'"
         async with self.reading() as connection:
             own = driver(connection)
             try:
-                await own.execute(f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'")
+                await own.execute(begin if to_disk else f"{begin}; SET LOCAL synchronous_commit = off")
                 yield connection
                 await own.execute("COMMIT")
             except BaseException:

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import deliveries, engine, rows
+from shared.db import engine, prepared, rows
 from shared.db.tables import signing as tables
 from shared.domain import signing
 
@@ -24,21 +24,23 @@ async def insert(connection: engine.Connection, key: signing.SigningKey) -> bool
     return made.one_or_none() is not None
 
 
+_OF_OWNERS = prepared.Prepared(
+    sa.select(_K)
+    .where(
+        _K.c.owner_id == prepared.any_of("owners"),
+        sa.or_(_K.c.expires_at.is_(None), _K.c.expires_at > sa.bindparam("now", type_=_K.c.expires_at.type)),
+    )
+    .order_by(_K.c.expires_at.desc().nulls_first())
+)
+
+
 async def of_owners(
     connection: engine.Connection, owner_ids: Collection[str], now: datetime
 ) -> dict[str, list[signing.SigningKey]]:
     """The keys that sign for these owners now, the current one first."""
-    found = await connection.execute(
-        sa.select(_K)
-        .where(
-            _K.c.owner_id == deliveries.any_of(list(owner_ids)),
-            sa.or_(_K.c.expires_at.is_(None), _K.c.expires_at > now),
-        )
-        .order_by(_K.c.expires_at.desc().nulls_first())
-    )
     by_owner: dict[str, list[signing.SigningKey]] = {}
-    for row in found:
-        by_owner.setdefault(row.owner_id, []).append(rows.signing_key(row))
+    for row in await _OF_OWNERS.rows(connection, owners=list(owner_ids), now=now):
+        by_owner.setdefault(row["owner_id"], []).append(rows.signing_key(row))
     return by_owner
 
 

@@ -5,26 +5,50 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import deliveries as claims
-from shared.db import engine, rows
-from shared.db.tables import deliveries as delivery_tables
+from shared.db import engine, prepared, rows
 from shared.db.tables import receivers as receiver_tables
 from shared.db.tables import tries as tables
 from shared.domain import deliveries, receivers, tries
 
-_T, _D, _R = tables.tries, delivery_tables.deliveries, receiver_tables.receivers
-# Many at once, by arrays: row by row SQLAlchemy would take as long for one as it takes to sign it.
-_INSERT = sa.text(
-    "INSERT INTO tries (delivery_id, number, trigger, started_at, duration_seconds, status_code, error, address, "
-    "response_head, response_headers) SELECT v.delivery_id, v.number, v.trigger, v.started_at, v.duration_seconds, "
-    "v.status_code, v.error, v.address, v.response_head, CAST(v.response_headers AS jsonb) FROM unnest("
-    "CAST(:delivery_id AS text[]), CAST(:number AS int[]), CAST(:trigger AS text[]), "
-    "CAST(:started_at AS timestamptz[]), CAST(:duration_seconds AS double precision[]), "
-    "CAST(:status_code AS smallint[]), CAST(:error AS text[]), CAST(:address AS text[]), "
-    "CAST(:response_head AS bytea[]), CAST(:response_headers AS text[])) AS v(delivery_id, number, trigger, "
-    "started_at, duration_seconds, status_code, error, address, response_head, response_headers)"
+_T, _R = tables.tries, receiver_tables.receivers
+_TYPES = {
+    "delivery_id": "text",
+    "fence": "bigint",
+    "status": "text",
+    "due_at": "timestamptz",
+    "number": "int",
+    "trigger": "text",
+    "started_at": "timestamptz",
+    "duration_seconds": "double precision",
+    "status_code": "smallint",
+    "error": "text",
+    "address": "text",
+    "response_head": "bytea",
+    "response_headers": "text",
+}
+# "lease_owner = :owner" would let the planner read all that is held, of which it knows nothing, once for each try.
+_WRITE = prepared.Prepared(
+    sa.text(f"""
+WITH made AS MATERIALIZED (
+  SELECT * FROM unnest({", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in _TYPES.items())})
+  AS made({", ".join(_TYPES)})
+), written AS (
+  UPDATE deliveries SET
+    lease_owner = NULL, status = made.status, due_at = made.due_at, step = step + 1, try_count = try_count + 1,
+    last_status_code = made.status_code, last_error = made.error,
+    finished_at = CASE WHEN made.status <> 'pending' THEN made.due_at END
+  FROM made WHERE deliveries.id = made.delivery_id AND deliveries.fence = made.fence
+    AND deliveries.lease_owner IS NOT DISTINCT FROM :owner
+  RETURNING deliveries.id
+)
+INSERT INTO tries (delivery_id, number, trigger, started_at, duration_seconds, status_code, error, address,
+  response_head, response_headers)
+SELECT delivery_id, number, trigger, started_at, duration_seconds, status_code, error, address,
+  response_head, CAST(response_headers AS jsonb)
+FROM made JOIN written ON written.id = made.delivery_id
+RETURNING delivery_id
+""")  # noqa: S608 - constants
 )
 
 
@@ -40,58 +64,30 @@ async def write(
     """Give back or end the deliveries these tries were made for and record the tries; answers those that were still
     ours. What was claimed by someone else since is left alone.
     """
-    news = _as_rows(outcomes)
-    over = news.c.status != deliveries.DeliveryStatus.PENDING
-    changed = await connection.execute(
-        sa.update(_D)
-        .where(_D.c.id == news.c.id, _D.c.fence == news.c.fence, _D.c.lease_owner == owner)
-        .values(
-            lease_owner=None,
-            status=news.c.status,
-            due_at=news.c.due_at,
-            step=_D.c.step + 1,
-            try_count=_D.c.try_count + 1,
-            last_status_code=news.c.status_code,
-            last_error=news.c.error,
-            finished_at=sa.case((over, news.c.due_at), else_=None),
-        )
-        .returning(_D.c.id)
-    )
-    ours = frozenset(changed.scalars())
-    written = [outcome for outcome in outcomes if outcome.due.delivery.id in ours]
-    if written:
-        await connection.execute(_INSERT, _columns([outcome.tried for outcome in written]))
-    return written
+    values = zip(_TYPES, zip(*(_values(outcome) for outcome in outcomes), strict=True), strict=True)
+    written = await _WRITE.rows(connection, owner=owner, **dict(values))
+    ours = frozenset(row["delivery_id"] for row in written)
+    return [outcome for outcome in outcomes if outcome.due.delivery.id in ours]
 
 
-def _columns(made: Sequence[tries.Try]) -> dict[str, list[Any]]:
-    names = ("delivery_id", "number", "trigger", "started_at", "duration_seconds", "status_code", "error", "address")
-    columns: dict[str, list[Any]] = {name: [getattr(tried, name) for tried in made] for name in names}
-    headers = [orjson.dumps(tried.response_headers).decode() for tried in made]
-    return columns | {"response_head": [tried.response_head for tried in made], "response_headers": headers}
-
-
-def _as_rows(outcomes: Sequence[deliveries.Outcome]) -> sa.TableValuedAlias:
-    columns: tuple[sa.Cast[object], ...] = (
-        sa.cast([item.due.delivery.id for item in outcomes], pg.ARRAY(sa.Text)),
-        sa.cast([item.due.delivery.fence for item in outcomes], pg.ARRAY(sa.BigInteger)),
-        sa.cast([item.verdict.status.value for item in outcomes], pg.ARRAY(sa.Text)),
-        sa.cast([item.verdict.due_at for item in outcomes], pg.ARRAY(sa.DateTime(timezone=True))),
-        sa.cast([item.tried.status_code for item in outcomes], pg.ARRAY(sa.SmallInteger)),
-        sa.cast([item.tried.error for item in outcomes], pg.ARRAY(sa.Text)),
-    )
+def _values(outcome: deliveries.Outcome) -> tuple[Any, ...]:
+    """In the order of `_TYPES`."""
+    delivery, tried, verdict = outcome.due.delivery, outcome.tried, outcome.verdict
     return (
-        sa.func.unnest(*columns)
-        .table_valued(
-            sa.column("id", sa.Text),
-            sa.column("fence", sa.BigInteger),
-            sa.column("status", sa.Text),
-            sa.column("due_at", sa.DateTime(timezone=True)),
-            sa.column("status_code", sa.SmallInteger),
-            sa.column("error", sa.Text),
-        )
-        .render_derived()
+        *(delivery.id, delivery.fence, verdict.status, verdict.due_at, tried.number, tried.trigger, tried.started_at),
+        *(tried.duration_seconds, tried.status_code, tried.error, tried.address, tried.response_head),
+        orjson.dumps(tried.response_headers).decode(),
     )
+
+
+def _lock() -> prepared.Prepared:
+    troubled = sa.or_(_R.c.failures > 0, _R.c.strikes > 0, _R.c.paused_until_at.is_not(None))
+    well = sa.and_(_R.c.id == prepared.any_of("succeeded"), troubled)
+    wanted = sa.or_(_R.c.id == prepared.any_of("failed"), well)
+    return prepared.Prepared(sa.select(_R).where(wanted).order_by(_R.c.id).with_for_update(key_share=True))
+
+
+_LOCK = _lock()
 
 
 async def lock_receivers(
@@ -100,14 +96,8 @@ async def lock_receivers(
     """The receivers to be written to: those that failed, and those that did well but not before. Locked in one
     order, so that two processes never wait for each other.
     """
-    troubled = sa.or_(_R.c.failures > 0, _R.c.strikes > 0, _R.c.paused_until_at.is_not(None))
-    found = await connection.execute(
-        sa.select(_R)
-        .where(sa.or_(_R.c.id == claims.any_of(failed), sa.and_(_R.c.id == claims.any_of(succeeded), troubled)))
-        .order_by(_R.c.id)
-        .with_for_update(key_share=True)
-    )
-    return {row.id: rows.receiver(row) for row in found}
+    found = await _LOCK.rows(connection, failed=failed, succeeded=succeeded)
+    return {row["id"]: rows.receiver(row) for row in found}
 
 
 async def note_health(connection: engine.Connection, receiver_id: str, health: receivers.Health) -> None:

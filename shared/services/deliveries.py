@@ -20,6 +20,8 @@ from shared.webhooks import sealing
 from shared.webhooks import signing as signatures
 
 Filter = log.Filter
+# For a lock; what could not be taken or told is tried again.
+LONGEST_WAIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ async def take(
     """Claim up to `limit` deliveries that may be sent now. Commits. May be repeated, and raced: each is taken once,
     and of one receiver never more than `limits.in_flight` are out at a time.
     """
-    async with db.transaction() as connection:
+    # A claim lost in a crash of Postgres is only made again; it need not wait for the disk.
+    async with db.brisk(LONGEST_WAIT_SECONDS, to_disk=False) as connection:
         taken = await rows.take(connection, owner, now, limits, limit)
         owners = {due.receiver.owner_id: due.receiver.tenant_id for due in taken}
         signers = await signing.signers(connection, keyring, owners, now) if owners else {}
@@ -83,7 +86,7 @@ async def tell(
         return
     good = {outcome.due.receiver.id for outcome in outcomes if outcome.tried.good}
     bad = {outcome.due.receiver.id for outcome in outcomes if not outcome.tried.good}
-    async with db.transaction() as connection:
+    async with db.brisk(LONGEST_WAIT_SECONDS) as connection:
         # Receivers before deliveries, here and everywhere: two processes never wait for each other.
         locked = await try_rows.lock_receivers(connection, sorted(bad), sorted(good))
         written = await try_rows.write(connection, owner, outcomes)

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared.db import deliveries as rows
-from shared.db import deliveries_log
+from shared.db import deliveries_log, engine
 from shared.db import events as event_rows
 from shared.domain import deliveries, events, jobs, receivers
 from shared.services import deliveries as services
@@ -187,7 +187,7 @@ async def test_a_claim_whose_answer_was_lost_is_given_back_by_its_own_process(
         taken = await take(*args)  # type: ignore[arg-type]
         if not lost:
             lost.extend(taken)
-            await args[0].commit()  # type: ignore[attr-defined]
+            await engine.driver(args[0]).execute("COMMIT")  # type: ignore[arg-type]
             raise ConnectionError
         return taken
 
