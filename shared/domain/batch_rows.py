@@ -160,6 +160,7 @@ class Checker:
         vet: Vet = _nothing_more,
     ) -> None:
         self._maker = recipes.compile_recipe(recipe, layout)
+        self._length, self._shape = self._maker.length, self._maker.shape
         self._fields = recipes.fields_of(recipe, layout)
         self._catalog = catalog
         self._usable = usable_providers
@@ -195,8 +196,8 @@ class Checker:
 
     def price(self, cells: Sequence[str]) -> Price:
         """What the row should come to. Raises RowFaultError for a row that cannot be run."""
-        length = self._maker.length(cells)
-        key = (self._maker.shape(cells), length // pricing.CHARACTERS_PER_TOKEN)
+        length = self._length(cells)
+        key = (self._shape(cells), length // pricing.CHARACTERS_PER_TOKEN)
         known = self._known.get(key)
         if known is None or not 0 < length <= known.prompt_characters:
             known = self._priced(cells, self._maker.prompt(cells))

@@ -1,5 +1,6 @@
 """Writing down what is read of a batch's file: rows in chunks, each with the cursor, so that a crash goes on there."""
 
+import collections
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -31,23 +32,22 @@ class Chunk:
     last: int = 0
     invalid: int = 0
     # Most rows have one of a few prices: they are counted by it, and added up at the end.
-    _prices: dict[int, list[batch_rows.Price]] = field(default_factory=dict)
+    _prices: list[tuple[batch_rows.Price, int]] = field(default_factory=list)
 
-    def add(self, price: batch_rows.Price) -> None:
-        """Count one more row of this price."""
-        if (same := self._prices.get(id(price))) is not None:
-            same.append(price)
-        else:
-            self._prices[id(price)] = [price]
+    def count(self, prices: Sequence[batch_rows.Price]) -> None:
+        """The prices of all rows that can be run; the others are invalid. Equal ones mostly are one object."""
+        self.invalid = self.rows - len(prices)
+        by_id = dict(zip(map(id, prices), prices, strict=True))
+        self._prices = [(by_id[which], times) for which, times in collections.Counter(map(id, prices)).items()]
 
     def quote(self) -> dict[str, int]:
         """What the rows come to, by column of `batches`."""
         names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
-        return {name: sum(getattr(same[0], name) * len(same) for same in self._prices.values()) for name in names}
+        return {name: sum(getattr(price, name) * times for price, times in self._prices) for name in names}
 
     def dearest_micros(self) -> int:
         """What the dearest row may cost."""
-        return max((same[0].most_micros for same in self._prices.values()), default=0)
+        return max((price.most_micros for price, _ in self._prices), default=0)
 
 
 async def save_layout(
