@@ -160,11 +160,11 @@ class Checker:
         vet: Vet = _nothing_more,
     ) -> None:
         self._maker = recipes.compile_recipe(recipe, layout)
+        self._length, self._shape = self._maker.length, self._maker.shape
         self._fields = recipes.fields_of(recipe, layout)
         self._catalog = catalog
         self._usable = usable_providers
         self._vet = vet
-        self._shape = self._maker.shape
         self._known: dict[object, Price] = {}
         self._about: dict[object, Price] = {}
         self.notes = self._maker.notes
@@ -197,7 +197,7 @@ class Checker:
 
     def price(self, cells: Sequence[str]) -> Price:
         """What the row should come to. Raises RowFaultError for a row that cannot be run."""
-        length = self._maker.length(cells)
+        length = self._length(cells)
         key = length if self._shape is None else (self._shape(cells), length)
         known = self._known.get(key)
         return self._learned(cells, key, length) if known is None else known

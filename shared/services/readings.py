@@ -1,6 +1,6 @@
 """Writing down what is read of a batch's file: rows in chunks, each with the cursor, so that a crash goes on there."""
 
-from collections import Counter
+import collections
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -31,19 +31,23 @@ class Chunk:
     rows: int = 0
     last: int = 0
     invalid: int = 0
-    # One for each row that can be run. Most have one of a few: they are counted by it, and added up.
-    prices: list[batch_rows.Price] = field(default_factory=list)
+    # Most rows have one of a few prices: they are counted by it, and added up at the end.
+    _prices: list[tuple[batch_rows.Price, int]] = field(default_factory=list)
+
+    def count(self, prices: Sequence[batch_rows.Price]) -> None:
+        """The prices of all rows that can be run; the others are invalid. Equal ones mostly are one object."""
+        self.invalid = self.rows - len(prices)
+        by_id = dict(zip(map(id, prices), prices, strict=True))
+        self._prices = [(by_id[which], times) for which, times in collections.Counter(map(id, prices)).items()]
 
     def quote(self) -> dict[str, int]:
         """What the rows come to, by column of `batches`."""
         names = ("least_micros", "most_micros", "input_tokens", "output_tokens")
-        known = {id(price): price for price in self.prices}
-        counted = Counter(map(id, self.prices))
-        return {name: sum(getattr(known[key], name) * count for key, count in counted.items()) for name in names}
+        return {name: sum(getattr(price, name) * times for price, times in self._prices) for name in names}
 
     def dearest_micros(self) -> int:
         """What the dearest row may cost."""
-        return max((price.most_micros for price in self.prices), default=0)
+        return max((price.most_micros for price, _ in self._prices), default=0)
 
 
 async def save_layout(
