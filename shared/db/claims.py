@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.db import engine, rows
+from shared.db import engine, prepared, recordsets, rows
 from shared.db.tables import jobs as tables
 from shared.db.tables import processes as process_tables
 from shared.domain import jobs, states
@@ -25,20 +25,42 @@ class LostClaimError(Exception):
     """Another process has claimed this job since; whatever this one learned is not written."""
 
 
-# Made once: building it takes as long as running it.
-_CLAIM = (
-    sa.update(_JOBS)
-    .where(
-        *(_JOBS.c.id == sa.bindparam("job"), _JOBS.c.lease_owner.is_(None), _ACTIVE, _WORK),
-        _JOBS.c.due_at <= sa.bindparam("now"),
+# Whose job it is now: who writes to a claimed job names its fence and itself.
+FENCED = "jobs.fence = given.fence AND jobs.lease_owner = given.lease_owner"
+
+
+def _claim() -> prepared.Prepared:
+    """Whoever takes many locks them in one order: of two that want the same, none waits for the other in a circle."""
+    work = ", ".join(f"'{step}'" for step in (states.Step.SUBMIT, states.Step.COLLECT))
+    return prepared.Prepared(
+        sa.text(f"""
+            WITH given AS MATERIALIZED (
+              SELECT * FROM {recordsets.shaped("given", id="text", owner="text", moment="timestamptz")}
+            ), free AS MATERIALIZED (
+              SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
+              WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND jobs.lease_owner IS NULL
+                AND {tables.ACTIVE} AND step IN ({work}) AND jobs.due_at <= given.moment
+              ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
+            ), taken AS (
+              UPDATE jobs SET lease_owner = free.owner, fence = jobs.fence + 1 FROM free
+              WHERE jobs.id = free.id AND jobs.id = ANY(ARRAY(SELECT id FROM free)) RETURNING jobs.*
+            )
+            SELECT taken.*, requests.body, requests.prices FROM taken
+            LEFT JOIN requests ON requests.job_id = taken.id AND requests.job_id = ANY(ARRAY(SELECT id FROM free))
+            """)  # noqa: S608 - our own words; the values are parameters
     )
-    .values(lease_owner=sa.bindparam("owner"), fence=_JOBS.c.fence + 1)
-    .returning(_JOBS)
-    .cte("taken")
-)
-_CLAIM_WITH_REQUEST = sa.select(_CLAIM, tables.requests.c.body, tables.requests.c.prices).select_from(
-    _CLAIM.join(tables.requests, tables.requests.c.job_id == _CLAIM.c.id, isouter=True)
-)
+
+
+_CLAIM = _claim()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A job to be claimed by `owner`, if it is due at `moment`."""
+
+    id: str
+    owner: str
+    moment: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +72,28 @@ class Taken:
     prices: dict[str, dict[str, str]]
 
 
-async def claim(connection: engine.Connection, job_id: str, owner: str, now: datetime) -> Taken | None:
-    """Take a due job that nobody holds, in one statement; None if there is nothing to take."""
-    taken = await connection.execute(_CLAIM_WITH_REQUEST, {"job": job_id, "owner": owner, "now": now})
-    row = taken.one_or_none()
-    return Taken(rows.job(row), row.body or {}, row.prices or {}) if row else None
+async def claim(connection: engine.Connection, wanted: Sequence[Wanted]) -> dict[str, Taken]:
+    """Take those of these jobs that are due and that nobody holds, in one statement. None is wanted twice."""
+    taken = await _CLAIM.rows(connection, given=recordsets.text(wanted))
+    return {row["id"]: Taken(rows.job(row), row["body"] or {}, row["prices"] or {}) for row in taken}
+
+
+def still_held(**columns: str) -> str:
+    """The beginning of a statement about claimed jobs. `given` is its parameter of that name: id, fence and lease_owner
+    of each, and these `columns`. `held` are those of them whose claim is still theirs who give it, locked in one order.
+    """
+    shape = recordsets.shaped("given", id="text", fence="bigint", lease_owner="text", **columns)
+    return f"""
+        WITH given AS MATERIALIZED (SELECT * FROM {shape}),
+        held AS MATERIALIZED (
+          SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
+          WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND {FENCED} ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
+        )"""  # noqa: S608 - our own words; the values are parameters
+
+
+def given(job: jobs.Job, **values: object) -> dict[str, object]:
+    """One row of that parameter."""
+    return {"id": job.id, "fence": job.fence, "lease_owner": job.lease_owner, **values}
 
 
 async def claim_poll(connection: engine.Connection, job_id: str, attempt_id: str, owner: str) -> jobs.Job | None:
