@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from shared import ids
 from shared.db import asks, claims, engine, events
 from shared.db import attempts as attempt_rows
@@ -89,7 +87,7 @@ async def _send(db: engine.Database, wanted: Sequence[asks.Sending]) -> list[att
     return [_sent(each, found[each.job.id]["sent"]) if each.job.id in found else _lost(each.job) for each in wanted]
 
 
-def _told(connection: engine.Connection, sending: asks.Sending, row: asyncpg.Record) -> events.Told:
+def _told(connection: engine.Connection, sending: asks.Sending, row: Mapping[str, Any]) -> events.Told:
     shown = {"attempt": sending.attempt.number}
     event = events.about_job(connection, row, domain_events.EventType.JOB_STARTED, sending.now, shown)
     return events.Told(event, row, row["receivers"] or ())

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-
-import asyncpg
+from typing import Any
 
 from shared.db import attempts, claims, completion, engine, events, rows
 from shared.db import outputs as output_rows
@@ -93,6 +92,6 @@ async def _end(connection: engine.Connection, ends: Sequence[completion.End], no
     return {job_id: rows.job(row) for job_id, row in ended.items()}
 
 
-def _told(connection: engine.Connection, end: completion.End, row: asyncpg.Record, now: datetime) -> events.Told:
+def _told(connection: engine.Connection, end: completion.End, row: Mapping[str, Any], now: datetime) -> events.Told:
     event = events.about_job(connection, row, _EVENTS[end.status], now, {}, end.stored)
     return events.Told(event, row, row["receivers"] or ())
