@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from shared.db import engine, prepared, recordsets, rows
 from shared.db.tables import jobs as tables
+from shared.db.tables import metadata
 from shared.db.tables import processes as process_tables
 from shared.domain import jobs, states
 
@@ -180,30 +181,36 @@ async def drop(connection: engine.Connection, owner: str, fences: Mapping[str, i
         )
 
 
-async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
-    """The jobs that wait for nobody's turn and are to be rung for now, with how often each was rung before. Each is
-    rung again later, until it is claimed: after 5 s, 10 s … a minute. (New jobs: db/turns.py.)
-    """
+def _ring() -> prepared.Prepared:
+    now = sa.bindparam("now", type_=metadata.Moment)
     due = (
         sa.select(_JOBS.c.id)
         .where(sa.text(tables.RUNNING), _JOBS.c.ring_at <= now)
         .order_by(_JOBS.c.ring_at)
-        .limit(limit)
+        .limit(sa.bindparam("most", type_=sa.Integer))
         .with_for_update(skip_locked=True)
     )
     pause = sa.func.least(
         RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(sa.func.greatest(_JOBS.c.rings, 0), 10)), LONGEST_RING_SECONDS
     )
-    rung = await connection.execute(
+    return prepared.Prepared(
         sa.update(_JOBS)
         .where(_JOBS.c.id.in_(due.scalar_subquery()))
         .values(
-            ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause),
-            rings=sa.func.greatest(_JOBS.c.rings, 0) + 1,
+            ring_at=now + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause), rings=sa.func.greatest(_JOBS.c.rings, 0) + 1
         )
         .returning(_JOBS.c.id, _JOBS.c.rings)
     )
-    return [(row.id, row.rings - 1) for row in rung]
+
+
+_RING = _ring()
+
+
+async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """The jobs that wait for nobody's turn and are to be rung for now, with how often each was rung before. Each is
+    rung again later, until it is claimed: after 5 s, 10 s … a minute. (New jobs: db/turns.py.)
+    """
+    return [(row["id"], row["rings"] - 1) for row in await _RING.rows(connection, now=now, most=limit)]
 
 
 async def unring(connection: engine.Connection, job_ids: Sequence[str], again_at: datetime) -> None:
@@ -217,27 +224,31 @@ async def unring(connection: engine.Connection, job_ids: Sequence[str], again_at
     )
 
 
+_DUE_POLLS = prepared.Prepared(
+    sa.text(
+        "SELECT count(*) FROM (SELECT 1 FROM jobs "
+        "WHERE step = 'poll' AND lease_owner IS NULL AND due_at <= :now LIMIT :most) AS due"
+    )
+)
+_NEXT_DUE = prepared.Prepared(
+    sa.text(
+        f"SELECT least((SELECT min(ring_at) FROM jobs WHERE {tables.RUNNING}), "  # noqa: S608 - our own words
+        f"(SELECT ring_at FROM jobs WHERE {tables.WAITING} LIMIT 1), "
+        "(SELECT min(due_at) FROM jobs WHERE lease_owner IS NULL AND step = 'poll')) AS moment"
+    )
+)
+
+
 async def count_due_polls(connection: engine.Connection, now: datetime, cap: int) -> int:
     """How many polls are due, counted up to `cap`."""
-    due = (
-        sa.select(sa.literal(1))
-        .where(_JOBS.c.step == states.Step.POLL, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at <= now)
-        .limit(cap)
-    )
-    return (await connection.execute(sa.select(sa.func.count()).select_from(due.subquery()))).scalar_one()
+    [row] = await _DUE_POLLS.rows(connection, now=now, most=cap)
+    return int(row["count"])
 
 
 async def next_due(connection: engine.Connection) -> datetime | None:
     """When the next doorbell or poll falls due, if any job waits at all."""
-    rings = sa.select(sa.func.min(_JOBS.c.ring_at)).where(sa.text(tables.RUNNING))
-    waiting = sa.select(_JOBS.c.ring_at).where(sa.text(tables.WAITING)).limit(1)
-    polls = sa.select(sa.func.min(_JOBS.c.due_at)).where(
-        _JOBS.c.lease_owner.is_(None), _JOBS.c.step == states.Step.POLL
-    )
-    found = await connection.execute(
-        sa.select(sa.func.least(*(query.scalar_subquery() for query in (rings, waiting, polls))))
-    )
-    moment: datetime | None = found.scalar_one()
+    [row] = await _NEXT_DUE.rows(connection)
+    moment: datetime | None = row["moment"]
     return moment
 
 

@@ -44,7 +44,7 @@ async def take(db: engine.Database, now: datetime, limit: int, worker_threads: i
     half of the living workers' threads can hold: what is rung stands in one line, and a line cannot be fair.
     """
     again_at = now + timedelta(seconds=claims.RING_AGAIN_SECONDS)
-    async with db.transaction() as connection:
+    async with db.brisk() as connection:
         rung = await claims.ring(connection, now, limit)
         workers = len(await process_rows.alive(connection))
         window = max(workers * worker_threads // 2, SMALLEST_WINDOW)
