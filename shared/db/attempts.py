@@ -116,9 +116,3 @@ async def body(connection: engine.Connection, attempt_id: str, number: int) -> b
         sa.select(bodies.c.body).where(bodies.c.attempt_id == attempt_id, bodies.c.number == number)
     )
     return bytes(found.scalar_one())
-
-
-async def drop_bodies(connection: engine.Connection, job_id: str) -> None:
-    """Forget inline results: they are in the owner's storage now, or of no use."""
-    ids = sa.select(_A.c.id).where(_A.c.job_id == job_id)
-    await connection.execute(sa.delete(tables.attempt_bodies).where(tables.attempt_bodies.c.attempt_id.in_(ids)))

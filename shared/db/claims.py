@@ -119,16 +119,6 @@ async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> 
     return rows.job(await _write(connection, job, values))
 
 
-async def write_for_event(
-    connection: engine.Connection,
-    job: jobs.Job,
-    **values: Any,  # noqa: ANN401 - columns
-) -> dict[str, Any]:
-    """As `write`, and count the event that is to tell of it; answers the whole row, for `events.append_to`."""
-    row = await _write(connection, job, {**values, "sequence": _JOBS.c.sequence + 1})
-    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
-
-
 async def _write(connection: engine.Connection, job: jobs.Job, values: Mapping[str, Any]) -> sa.Row[Any]:
     changed = await connection.execute(
         sa.update(_JOBS)

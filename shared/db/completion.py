@@ -52,8 +52,8 @@ _END = prepared.Prepared(
           UPDATE attempts SET cost_micros = held.attempt_micros FROM held
           WHERE attempts.id = held.attempt_id AND attempts.id = ANY(ARRAY(SELECT attempt_id FROM held))
         ), forgotten AS (
-          DELETE FROM attempt_bodies WHERE attempt_id IN (
-            SELECT attempts.id FROM attempts WHERE attempts.job_id = ANY(ARRAY(SELECT id FROM held)))
+          DELETE FROM attempt_bodies WHERE attempt_id = ANY(ARRAY(
+            SELECT attempts.id FROM attempts WHERE attempts.job_id = ANY(ARRAY(SELECT id FROM held))))
         )
         SELECT * FROM ended""")  # noqa: S608 - our own words; the values are parameters
 )
