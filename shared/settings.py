@@ -118,7 +118,9 @@ class Settings(BaseSettings):
     max_header_bytes: int = Field(32 * 1024, description="The most bytes of headers a request may have.")
     default_deadline_seconds: int = Field(3600, description="How long a job may take when the caller does not say.")
     lease_seconds: int = Field(15, description="How long a silent process keeps its claims.")
-    worker_threads: int = Field(32, description="Task threads in one worker process.")
+    worker_threads: int = Field(
+        32, description="Task threads in one worker process, and jobs it has under work at once."
+    )
     poll_batch_size: int = Field(500, description="Polls a worker process has in the air at most.")
     worker_slices: int = Field(4, description="Slices of batches one worker process has in hand at once.")
     slice_rows: int = Field(200, description="Rows of a batch one slice keeps in the air.")

@@ -38,6 +38,8 @@ class Context:
     hand: hand.Hand
     # Not `hand.Hand`: in this class, the field above has that name now.
     slice_hand: "Hand"
+    # How many jobs, and how many slices of batches, are under work at once.
+    room: asyncio.Semaphore
     slots: asyncio.Semaphore
     lease: lease.Lease
     watch: endpoints.Watch
@@ -104,6 +106,7 @@ def open_context(configured: settings.Settings) -> Context:
         courier=_courier(configured, db, guard, process_id),
         hand=hand.Hand(),
         slice_hand=hand.Hand(),
+        room=asyncio.Semaphore(configured.worker_threads),
         slots=asyncio.Semaphore(configured.worker_slices),
         lease=lease.Lease(configured.lease_seconds),
         watch=endpoints.Watch(db, keys, lambda: opened.reload_catalog()),  # noqa: PLW0108 - it is made here

@@ -29,10 +29,14 @@ class Doorbells:
         self._threads = futures.ThreadPoolExecutor(1, thread_name_prefix="doorbells")
 
     async def ring(
-        self, job_ids: Sequence[str], poll_doorbells: int, delivery_doorbells: int, slices: Sequence[tuple[str, int]]
+        self,
+        job_ids: Sequence[Sequence[str]],
+        poll_doorbells: int,
+        delivery_doorbells: int,
+        slices: Sequence[tuple[str, int]],
     ) -> None:
-        """Publish one doorbell a job, some for due polls and deliveries, and one a slice of a batch. Raises what the
-        broker raises, within seconds.
+        """Publish doorbells for these groups of jobs, some for due polls and deliveries, and one a slice of a batch.
+        Raises what the broker raises, within seconds.
         """
         batches = {names.Task.POLL_DUE: poll_doorbells, names.Task.DELIVER_DUE: delivery_doorbells}
         if job_ids or slices or any(batches.values()):
@@ -48,10 +52,12 @@ class Doorbells:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _publish(job_ids: Sequence[str], batches: Mapping[names.Task, int], slices: Sequence[tuple[str, int]]) -> None:
+def _publish(
+    job_ids: Sequence[Sequence[str]], batches: Mapping[names.Task, int], slices: Sequence[tuple[str, int]]
+) -> None:
     with _producer() as producer:
-        for job_id in job_ids:
-            _send(producer, names.Task.RUN_JOB, names.Queue.JOBS, job_id)
+        for some in job_ids:
+            _send(producer, names.Task.RUN_JOBS, names.Queue.JOBS, *some)
         for task, number in batches.items():
             for _ in range(number):
                 _send(producer, task, _QUEUES[task], expires_seconds=BATCH_EXPIRES_SECONDS)

@@ -81,7 +81,7 @@ class Relay:
         failpoints.reach(failpoints.Failpoint.RUNG)
         polls, sendings = self._poll_doorbells(found.polls), self._delivery_doorbells(self._delivery_at)
         try:
-            await self._bells.ring(found.job_ids, polls, sendings, turns)
+            await self._bells.ring(found.doorbells(), polls, sendings, turns)
         except Exception:
             await due.not_rung(self._db, found.job_ids, clock.now())
             raise

@@ -1,12 +1,12 @@
 """Attempts as rows. Every change names the statuses it may come from (domain/states.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from shared.db import engine, rows
+from shared.db import engine, prepared, rows
 from shared.db.tables import attempts as tables
 from shared.domain import attempts, outputs, states
 
@@ -17,26 +17,8 @@ class StaleAttemptError(Exception):
     """The attempt is not in a status from which this change is allowed."""
 
 
-async def insert(connection: engine.Connection, attempt: attempts.Attempt) -> None:
-    """Write down the intention to ask, before asking."""
-    await connection.execute(
-        sa.insert(_A).values(
-            id=attempt.id,
-            job_id=attempt.job_id,
-            number=attempt.number,
-            model=attempt.model,
-            provider=attempt.provider,
-            upstream_model=attempt.upstream_model,
-            credential=attempt.credential,
-            status=attempt.status,
-            reference=attempt.reference,
-            created_at=attempt.created_at,
-        )
-    )
-
-
 async def insert_all(connection: engine.Connection, made: Sequence[attempts.Attempt]) -> None:
-    """Write down attempts that were made elsewhere (by a slice of a batch), as they are."""
+    """Write down attempts as they are. For those that jobs are about to make, see db/asks.py."""
     names = [column.name for column in _A.columns if column.name not in ("sources", "usage")]
     await connection.execute(sa.insert(_A), [{name: getattr(attempt, name) for name in names} for attempt in made])
 
@@ -67,8 +49,18 @@ async def note(connection: engine.Connection, attempt_id: str, **values: Any) ->
 
 async def of_job(connection: engine.Connection, job_id: str) -> list[attempts.Attempt]:
     """All attempts of a job, in the order they were made."""
-    found = await connection.execute(sa.select(_A).where(_A.c.job_id == job_id).order_by(_A.c.number))
-    return [rows.attempt(row) for row in found]
+    return (await of_jobs(connection, [job_id])).get(job_id, [])
+
+
+_OF_JOBS = prepared.Prepared(sa.select(_A).where(_A.c.job_id == prepared.any_of("jobs")).order_by(_A.c.number))
+
+
+async def of_jobs(connection: engine.Connection, job_ids: Sequence[str]) -> dict[str, list[attempts.Attempt]]:
+    """All attempts of these jobs, by job id, in the order they were made; jobs without any are left out."""
+    found: dict[str, list[attempts.Attempt]] = {}
+    for row in await _OF_JOBS.rows(connection, jobs=list(job_ids)):
+        found.setdefault(row["job_id"], []).append(rows.attempt(row))
+    return found
 
 
 async def overdue(connection: engine.Connection, job_ids: list[str]) -> dict[str, list[attempts.Attempt]]:
@@ -101,14 +93,20 @@ async def succeed(
     """
     told = {"sources": [rows.source(source) for source in sources], "usage": asdict(usage) if usage else None}
     changed = await change(connection, attempt_id, states.AttemptStatus.SUCCEEDED, **told, **values)
+    await keep_bodies(connection, {attempt_id: sources})
+    return changed
+
+
+async def keep_bodies(connection: engine.Connection, delivered: Mapping[str, Sequence[outputs.Source]]) -> None:
+    """Keep what came inline as results of these attempts, by attempt id."""
     bodies = [
         {"attempt_id": attempt_id, "number": number, "body": source.body}
+        for attempt_id, sources in delivered.items()
         for number, source in enumerate(sources)
         if source.body is not None
     ]
     if bodies:
         await connection.execute(sa.insert(tables.attempt_bodies), bodies)
-    return changed
 
 
 async def body(connection: engine.Connection, attempt_id: str, number: int) -> bytes:
@@ -118,9 +116,3 @@ async def body(connection: engine.Connection, attempt_id: str, number: int) -> b
         sa.select(bodies.c.body).where(bodies.c.attempt_id == attempt_id, bodies.c.number == number)
     )
     return bytes(found.scalar_one())
-
-
-async def drop_bodies(connection: engine.Connection, job_id: str) -> None:
-    """Forget inline results: they are in the owner's storage now, or of no use."""
-    ids = sa.select(_A.c.id).where(_A.c.job_id == job_id)
-    await connection.execute(sa.delete(tables.attempt_bodies).where(tables.attempt_bodies.c.attempt_id.in_(ids)))

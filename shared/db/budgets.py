@@ -2,7 +2,7 @@
 moment between looking and taking (promise P7).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -107,15 +107,13 @@ async def reserve(
     return _budget(changed[0]) if changed else None
 
 
-async def settle(
-    connection: engine.Connection, budget_ids: Sequence[str], held_micros: int, spent_micros: int, now: datetime
-) -> list[budgets.Budget]:
-    """Let go of what was held and add what was spent; answers the budgets that have thereby reached a threshold
-    nobody was told of. Budgets deleted meanwhile are left out.
+async def settle(connection: engine.Connection, sums: Mapping[str, budgets.Sum], now: datetime) -> list[budgets.Budget]:
+    """Let go of what was held and add what was spent, by budget id; answers the budgets that have thereby reached a
+    threshold nobody was told of. Budgets deleted meanwhile are left out.
     """
     reached: list[budgets.Budget] = []
-    for budget in await _locked(connection, budget_ids):
-        after = await _settle_one(connection, budget, held_micros, spent_micros, now)
+    for budget in await _locked(connection, sums):
+        after = await _settle_one(connection, budget, sums[budget.id], now)
         percent = budgets.threshold(after.spent_micros, after.limit_micros)
         if percent > after.notified_percent:
             await connection.execute(sa.update(_B).where(_B.c.id == budget.id).values(notified_percent=percent))
@@ -123,18 +121,20 @@ async def settle(
     return reached
 
 
-async def _locked(connection: engine.Connection, budget_ids: Sequence[str]) -> list[budgets.Budget]:
+_LOCK = prepared.Prepared(sa.select(_B).where(_B.c.id == prepared.any_of("ids")).order_by(_B.c.id).with_for_update())
+
+
+async def _locked(connection: engine.Connection, budget_ids: Collection[str]) -> list[budgets.Budget]:
     if not budget_ids:
         return []
-    query = sa.select(_B).where(_B.c.id.in_(budget_ids)).order_by(_B.c.id).with_for_update()
-    return [_budget(row) for row in await connection.execute(query)]
+    return [_budget(row) for row in await _LOCK.rows(connection, ids=list(budget_ids))]
 
 
 async def _settle_one(
-    connection: engine.Connection, budget: budgets.Budget, held_micros: int, spent_micros: int, now: datetime
+    connection: engine.Connection, budget: budgets.Budget, by: budgets.Sum, now: datetime
 ) -> budgets.Budget:
     start = budgets.window_at(budget.period, now)
-    values = {"budget_id": budget.id, "held": held_micros, "cost": spent_micros, "start": start}
+    values = {"budget_id": budget.id, "held": by.held_micros, "cost": by.spent_micros, "start": start}
     return _budget((await _SETTLE.rows(connection, **values))[0])
 
 

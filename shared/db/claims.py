@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.db import engine, rows
+from shared.db import engine, prepared, recordsets, rows
 from shared.db.tables import jobs as tables
+from shared.db.tables import metadata
 from shared.db.tables import processes as process_tables
 from shared.domain import jobs, states
 
@@ -25,20 +26,42 @@ class LostClaimError(Exception):
     """Another process has claimed this job since; whatever this one learned is not written."""
 
 
-# Made once: building it takes as long as running it.
-_CLAIM = (
-    sa.update(_JOBS)
-    .where(
-        *(_JOBS.c.id == sa.bindparam("job"), _JOBS.c.lease_owner.is_(None), _ACTIVE, _WORK),
-        _JOBS.c.due_at <= sa.bindparam("now"),
+# Whose job it is now: who writes to a claimed job names its fence and itself.
+FENCED = "jobs.fence = given.fence AND jobs.lease_owner = given.lease_owner"
+
+
+def _claim() -> prepared.Prepared:
+    """Whoever takes many locks them in one order: of two that want the same, none waits for the other in a circle."""
+    work = ", ".join(f"'{step}'" for step in (states.Step.SUBMIT, states.Step.COLLECT))
+    return prepared.Prepared(
+        sa.text(f"""
+            WITH given AS MATERIALIZED (
+              SELECT * FROM {recordsets.shaped("given", id="text", owner="text", moment="timestamptz")}
+            ), free AS MATERIALIZED (
+              SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
+              WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND jobs.lease_owner IS NULL
+                AND {tables.ACTIVE} AND step IN ({work}) AND jobs.due_at <= given.moment
+              ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
+            ), taken AS (
+              UPDATE jobs SET lease_owner = free.owner, fence = jobs.fence + 1 FROM free
+              WHERE jobs.id = free.id AND jobs.id = ANY(ARRAY(SELECT id FROM free)) RETURNING jobs.*
+            )
+            SELECT taken.*, requests.body, requests.prices FROM taken
+            LEFT JOIN requests ON requests.job_id = taken.id AND requests.job_id = ANY(ARRAY(SELECT id FROM free))
+            """)  # noqa: S608 - our own words; the values are parameters
     )
-    .values(lease_owner=sa.bindparam("owner"), fence=_JOBS.c.fence + 1)
-    .returning(_JOBS)
-    .cte("taken")
-)
-_CLAIM_WITH_REQUEST = sa.select(_CLAIM, tables.requests.c.body, tables.requests.c.prices).select_from(
-    _CLAIM.join(tables.requests, tables.requests.c.job_id == _CLAIM.c.id, isouter=True)
-)
+
+
+_CLAIM = _claim()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A job to be claimed by `owner`, if it is due at `moment`."""
+
+    id: str
+    owner: str
+    moment: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +73,28 @@ class Taken:
     prices: dict[str, dict[str, str]]
 
 
-async def claim(connection: engine.Connection, job_id: str, owner: str, now: datetime) -> Taken | None:
-    """Take a due job that nobody holds, in one statement; None if there is nothing to take."""
-    taken = await connection.execute(_CLAIM_WITH_REQUEST, {"job": job_id, "owner": owner, "now": now})
-    row = taken.one_or_none()
-    return Taken(rows.job(row), row.body or {}, row.prices or {}) if row else None
+async def claim(connection: engine.Connection, wanted: Sequence[Wanted]) -> dict[str, Taken]:
+    """Take those of these jobs that are due and that nobody holds, in one statement. None is wanted twice."""
+    taken = await _CLAIM.rows(connection, given=recordsets.text(wanted))
+    return {row["id"]: Taken(rows.job(row), row["body"] or {}, row["prices"] or {}) for row in taken}
+
+
+def still_held(**columns: str) -> str:
+    """The beginning of a statement about claimed jobs. `given` is its parameter of that name: id, fence and lease_owner
+    of each, and these `columns`. `held` are those of them whose claim is still theirs who give it, locked in one order.
+    """
+    shape = recordsets.shaped("given", id="text", fence="bigint", lease_owner="text", **columns)
+    return f"""
+        WITH given AS MATERIALIZED (SELECT * FROM {shape}),
+        held AS MATERIALIZED (
+          SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
+          WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND {FENCED} ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
+        )"""  # noqa: S608 - our own words; the values are parameters
+
+
+def given(job: jobs.Job, **values: object) -> dict[str, object]:
+    """One row of that parameter."""
+    return {"id": job.id, "fence": job.fence, "lease_owner": job.lease_owner, **values}
 
 
 async def claim_poll(connection: engine.Connection, job_id: str, attempt_id: str, owner: str) -> jobs.Job | None:
@@ -77,16 +117,6 @@ async def claim_poll(connection: engine.Connection, job_id: str, attempt_id: str
 async def write(connection: engine.Connection, job: jobs.Job, **values: Any) -> jobs.Job:  # noqa: ANN401 - columns
     """Write to a claimed job. Raises LostClaimError if the claim is no longer this process's."""
     return rows.job(await _write(connection, job, values))
-
-
-async def write_for_event(
-    connection: engine.Connection,
-    job: jobs.Job,
-    **values: Any,  # noqa: ANN401 - columns
-) -> dict[str, Any]:
-    """As `write`, and count the event that is to tell of it; answers the whole row, for `events.append_to`."""
-    row = await _write(connection, job, {**values, "sequence": _JOBS.c.sequence + 1})
-    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
 
 
 async def _write(connection: engine.Connection, job: jobs.Job, values: Mapping[str, Any]) -> sa.Row[Any]:
@@ -141,30 +171,36 @@ async def drop(connection: engine.Connection, owner: str, fences: Mapping[str, i
         )
 
 
-async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
-    """The jobs that wait for nobody's turn and are to be rung for now, with how often each was rung before. Each is
-    rung again later, until it is claimed: after 5 s, 10 s … a minute. (New jobs: db/turns.py.)
-    """
+def _ring() -> prepared.Prepared:
+    now = sa.bindparam("now", type_=metadata.Moment)
     due = (
         sa.select(_JOBS.c.id)
         .where(sa.text(tables.RUNNING), _JOBS.c.ring_at <= now)
         .order_by(_JOBS.c.ring_at)
-        .limit(limit)
+        .limit(sa.bindparam("most", type_=sa.Integer))
         .with_for_update(skip_locked=True)
     )
     pause = sa.func.least(
         RING_AGAIN_SECONDS * sa.func.pow(2, sa.func.least(sa.func.greatest(_JOBS.c.rings, 0), 10)), LONGEST_RING_SECONDS
     )
-    rung = await connection.execute(
+    return prepared.Prepared(
         sa.update(_JOBS)
         .where(_JOBS.c.id.in_(due.scalar_subquery()))
         .values(
-            ring_at=sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause),
-            rings=sa.func.greatest(_JOBS.c.rings, 0) + 1,
+            ring_at=now + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause), rings=sa.func.greatest(_JOBS.c.rings, 0) + 1
         )
         .returning(_JOBS.c.id, _JOBS.c.rings)
     )
-    return [(row.id, row.rings - 1) for row in rung]
+
+
+_RING = _ring()
+
+
+async def ring(connection: engine.Connection, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """The jobs that wait for nobody's turn and are to be rung for now, with how often each was rung before. Each is
+    rung again later, until it is claimed: after 5 s, 10 s … a minute. (New jobs: db/turns.py.)
+    """
+    return [(row["id"], row["rings"] - 1) for row in await _RING.rows(connection, now=now, most=limit)]
 
 
 async def unring(connection: engine.Connection, job_ids: Sequence[str], again_at: datetime) -> None:
@@ -178,27 +214,31 @@ async def unring(connection: engine.Connection, job_ids: Sequence[str], again_at
     )
 
 
+_DUE_POLLS = prepared.Prepared(
+    sa.text(
+        "SELECT count(*) FROM (SELECT 1 FROM jobs "
+        "WHERE step = 'poll' AND lease_owner IS NULL AND due_at <= :now LIMIT :most) AS due"
+    )
+)
+_NEXT_DUE = prepared.Prepared(
+    sa.text(
+        f"SELECT least((SELECT min(ring_at) FROM jobs WHERE {tables.RUNNING}), "  # noqa: S608 - our own words
+        f"(SELECT ring_at FROM jobs WHERE {tables.WAITING} LIMIT 1), "
+        "(SELECT min(due_at) FROM jobs WHERE lease_owner IS NULL AND step = 'poll')) AS moment"
+    )
+)
+
+
 async def count_due_polls(connection: engine.Connection, now: datetime, cap: int) -> int:
     """How many polls are due, counted up to `cap`."""
-    due = (
-        sa.select(sa.literal(1))
-        .where(_JOBS.c.step == states.Step.POLL, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at <= now)
-        .limit(cap)
-    )
-    return (await connection.execute(sa.select(sa.func.count()).select_from(due.subquery()))).scalar_one()
+    [row] = await _DUE_POLLS.rows(connection, now=now, most=cap)
+    return int(row["count"])
 
 
 async def next_due(connection: engine.Connection) -> datetime | None:
     """When the next doorbell or poll falls due, if any job waits at all."""
-    rings = sa.select(sa.func.min(_JOBS.c.ring_at)).where(sa.text(tables.RUNNING))
-    waiting = sa.select(_JOBS.c.ring_at).where(sa.text(tables.WAITING)).limit(1)
-    polls = sa.select(sa.func.min(_JOBS.c.due_at)).where(
-        _JOBS.c.lease_owner.is_(None), _JOBS.c.step == states.Step.POLL
-    )
-    found = await connection.execute(
-        sa.select(sa.func.least(*(query.scalar_subquery() for query in (rings, waiting, polls))))
-    )
-    moment: datetime | None = found.scalar_one()
+    [row] = await _NEXT_DUE.rows(connection)
+    moment: datetime | None = row["moment"]
     return moment
 
 

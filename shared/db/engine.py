@@ -9,8 +9,11 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext import asyncio as sa_asyncio
 
+from shared import gathering
+
 Connection = sa_asyncio.AsyncConnection
 _PUBLIC_URL = "genqueue_public_url"
+LOCK_SECONDS = 10
 
 Begin = Callable[[Connection], Awaitable[None]]
 
@@ -70,6 +73,8 @@ class Database:
 
     def __init__(self, url: str, pool_size: int, name: str, public_url: str = "") -> None:
         """`public_url` is what the URLs in events begin with: they are frozen where the event is written."""
+        # By the work that is done together (services/jointly.py).
+        self.gatherings: dict[object, gathering.Gathering[Any, Any]] = {}
         self.engine = sa_asyncio.create_async_engine(
             url,
             execution_options={_PUBLIC_URL: public_url.rstrip("/")},
@@ -87,7 +92,7 @@ class Database:
                     "application_name": f"genqueue-{name}",
                     "jit": "off",  # our statements are short; compiling them costs more than running them
                     "statement_timeout": "30000",
-                    "lock_timeout": "10000",
+                    "lock_timeout": f"{LOCK_SECONDS * 1000}",
                     "idle_in_transaction_session_timeout": "60000",
                 },
             },
@@ -145,10 +150,17 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def brisk(self, longest_wait_seconds: float, *, to_disk: bool = True) -> AsyncIterator[Connection]:
+    async def brisk(
+        self, longest_wait_seconds: float = LOCK_SECONDS, *, to_disk: bool = True
+    ) -> AsyncIterator[Connection]:
         """A transaction that is begun and ended by the driver itself, in one round trip each. Whatever waits longer
-        than that for a lock raises. Without `to_disk` a crash of Postgres may lose it.
+        than that for a lock raises. Without `to_disk` a crash of Postgres may lose it. Inside `together`: joins, and
+        commits with it.
         """
+        around = _together.get()
+        if around is not None:
+            yield await around.connection()
+            return
         begin = f"BEGIN; SET LOCAL lock_timeout = '{int(longest_wait_seconds * 1000)}ms'"
         async with self.reading() as connection:
             own = driver(connection)

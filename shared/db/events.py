@@ -2,7 +2,8 @@
 reading them in an order that skips none.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from shared import failpoints, ids
-from shared.db import deliveries, engine, prepared, rows
+from shared.db import deliveries, engine, prepared, recordsets, rows
 from shared.db.tables import batches as batch_tables
 from shared.db.tables import events as tables
 from shared.db.tables import jobs as job_tables
-from shared.db.tables import outputs as output_tables
 from shared.db.tables import receivers as receiver_tables
 from shared.db.tables import tenants as tenant_tables
-from shared.domain import events, outputs
+from shared.domain import events, outputs, tries
 
 _E = tables.events
 # Whose subject is read, and after which sequence.
@@ -44,21 +44,9 @@ async def append(
     """Insert the subject's next event, its body frozen as the subject now stands, and a delivery for everybody who
     wants it. Call after the change is written. The row lock on the subject makes its sequence gapless.
     """
-    return await append_to(connection, await _count(connection, subject_id), tenant_id, event_type, now, data)
-
-
-async def append_to(
-    connection: engine.Connection,
-    subject: Mapping[str, Any],
-    tenant_id: str,
-    event_type: events.EventType,
-    now: datetime,
-    data: Mapping[str, Any],
-) -> events.Event:
-    """As `append`, for a subject whose whole row, with the event's number in its sequence, was just written."""
-    subject_id = subject["id"]
-    about_job = subject_id.startswith(ids.Prefix.JOB)
-    shown = await _job_data(connection, subject, event_type, data) if about_job else _data(subject, data)
+    subject = await _count(connection, subject_id)
+    of_job = subject_id.startswith(ids.Prefix.JOB)
+    shown = events.job_data(subject, [], engine.public_url(connection), data) if of_job else _data(subject, data)
     event = _made(subject, tenant_id, event_type, now, shown)
     await connection.execute(sa.insert(_E).values(rows.event_values(event)))
     own = own_target(subject, event_type) if subject_id.startswith(_HAVE_URLS) else None
@@ -67,10 +55,57 @@ async def append_to(
     return event
 
 
-def first(connection: engine.Connection, job: Mapping[str, Any], now: datetime) -> events.Event:
-    """The first event of a job that was inserted with its sequence at 1; not written yet."""
-    shown = events.job_data(job, [], engine.public_url(connection), {})
-    return _made(job, job["tenant_id"], events.EventType.JOB_QUEUED, now, shown)
+def wanting(event_type: str) -> str:
+    """SQL: the receivers that want an event of this type (SQL, none of OPT_IN) about a row of `jobs`."""
+    return f"""(
+        SELECT array_agg(receivers.id) FROM receivers
+        WHERE receivers.tenant_id = jobs.tenant_id AND NOT receivers.implicit AND receivers.disabled_at IS NULL
+          AND (receivers.events IS NULL OR receivers.events @> ARRAY[{event_type}]))"""  # noqa: S608 - our own words
+
+
+_INSERT = prepared.Prepared(sa.text(recordsets.insert(_E, "events", leaving_out="xact")))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of a job, with the job's row as it was just written, and the receivers that want it (`wanting`)."""
+
+    event: events.Event
+    job: Mapping[str, Any]
+    receivers: Sequence[str]
+
+
+async def append_all(connection: engine.Connection, told: Sequence[Told]) -> None:
+    """Insert events of jobs (`about_job`), and their deliveries. Call after the changes are written."""
+    if not told:
+        return
+    await _INSERT.rows(connection, events=recordsets.text([rows.event_values(each.event) for each in told]))
+    wanted = [(each.event, target) for each in told for target in targets(each.event, each.job, each.receivers)]
+    await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
+    failpoints.reach(failpoints.Failpoint.EVENT_WRITTEN)
+
+
+def targets(event: events.Event, job: Mapping[str, Any], receivers: Sequence[str]) -> list[deliveries.Target]:
+    """Who gets the event of a job: these receivers, and the job's own URL if that wants it."""
+    own = own_target(job, event.type)
+    registered = [deliveries.Target(receiver_id) for receiver_id in receivers]
+    return [*registered, own] if own else registered
+
+
+def about_job(
+    connection: engine.Connection,
+    job: Mapping[str, Any],
+    event_type: events.EventType,
+    now: datetime,
+    data: Mapping[str, Any],
+    made: Sequence[outputs.Output] = (),
+) -> events.Event:
+    """The event that tells of a job, whose whole row, with the event's number in its sequence, was just written; and of
+    the outputs made. Not written yet.
+    """
+    main = [asdict(output) for output in made if output.variant is outputs.Variant.MAIN]
+    shown = events.job_data(job, main, engine.public_url(connection), data)
+    return _made(job, job["tenant_id"], event_type, now, shown)
 
 
 def _made(
@@ -93,21 +128,6 @@ async def _count(connection: engine.Connection, subject_id: str) -> Mapping[str,
     bump = sa.update(table).where(table.c.id == subject_id).values(sequence=table.c.sequence + 1).returning(table)
     row: Mapping[str, Any] = (await connection.execute(bump)).mappings().one()
     return row
-
-
-async def _job_data(
-    connection: engine.Connection, job: Mapping[str, Any], event_type: events.EventType, extra: Mapping[str, Any]
-) -> dict[str, Any]:
-    made: list[Mapping[str, Any]] = []
-    if event_type is events.EventType.JOB_COMPLETED:
-        stored = output_tables.outputs
-        found = await connection.execute(
-            sa.select(stored)
-            .where(stored.c.job_id == job["id"], stored.c.variant == outputs.Variant.MAIN)
-            .order_by(stored.c.number)
-        )
-        made = [dict(row) for row in found.mappings()]
-    return events.job_data(job, made, engine.public_url(connection), extra)
 
 
 def _data(subject: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import budgets, engine, prepared
+from shared.db import budgets, engine, prepared, recordsets
 from shared.db.tables import events as event_tables
 from shared.db.tables import idempotency as idempotency_tables
 from shared.db.tables import jobs as tables
@@ -115,7 +114,7 @@ async def insert(connection: engine.Connection, rows: Rows) -> set[str]:
     """Insert the jobs whose key was not used before, with their requests, first events and entries in the ledger;
     answers their ids. Raises what Postgres raises, also when a key is being used elsewhere for longer than a moment.
     """
-    values = {field.name: _json(getattr(rows, field.name)) for field in fields(rows)}
+    values = {field.name: recordsets.text(getattr(rows, field.name)) for field in fields(rows)}
     return {row["id"] for row in await _INSERT.rows(connection, **values)}
 
 
@@ -124,23 +123,8 @@ def queued(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**_BLANK, **values, "sequence": 1}
 
 
-def _json(values: Sequence[object]) -> str:
-    return orjson.dumps(
-        values, option=orjson.OPT_NON_STR_KEYS
-    ).decode()  # names of columns are strings of SQLAlchemy's own
-
-
-def _given(table: sa.Table, parameter: str) -> str:
-    return f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:{parameter} AS json))"
-
-
-def _filled(table: sa.Table, parameter: str, job_id: str, leaving_out: str = "") -> str:
-    """Rows of jobs that were made."""
-    columns = ", ".join(column.name for column in table.columns if column.name != leaving_out)
-    return (
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {_given(table, parameter)}"  # noqa: S608 - our own words; the values are parameters
-        f" WHERE {job_id} IN (SELECT id FROM made)"
-    )
+def _of_made(job_id: str) -> str:
+    return f"{job_id} IN (SELECT id FROM made)"  # noqa: S608 - our own words  # noqa: S608 - our own words
 
 
 def _insert() -> prepared.Prepared:
@@ -150,18 +134,18 @@ def _insert() -> prepared.Prepared:
         sa.text(f"""
             WITH keyed AS MATERIALIZED (
               SELECT tenant_id, key, fingerprint, job_id, created_at
-              FROM {_given(idempotency_tables.idempotency, "keys")}
+              FROM {recordsets.of(idempotency_tables.idempotency, "keys")}
             ), bound AS (
               INSERT INTO idempotency (tenant_id, key, fingerprint, job_id, created_at)
               SELECT * FROM keyed ORDER BY tenant_id, key ON CONFLICT DO NOTHING RETURNING job_id
             ), made AS (
-              INSERT INTO jobs ({columns}) SELECT {columns} FROM {_given(_JOBS, "jobs")}
+              INSERT INTO jobs ({columns}) SELECT {columns} FROM {recordsets.of(_JOBS, "jobs")}
               WHERE id NOT IN (SELECT job_id FROM keyed) OR id IN (SELECT job_id FROM bound) ORDER BY id
               RETURNING id
             ),
-            requested AS ({_filled(tables.requests, "requests", "job_id", "route")}),
-            told AS ({_filled(event_tables.events, "events", "subject_id", "xact")}),
-            entered AS ({_filled(ledger_tables.ledger, "ledger", "job_id")})
+            requested AS ({recordsets.insert(tables.requests, "requests", _of_made("job_id"), "route")}),
+            told AS ({recordsets.insert(event_tables.events, "events", _of_made("subject_id"), "xact")}),
+            entered AS ({recordsets.insert(ledger_tables.ledger, "ledger", _of_made("job_id"))})
             SELECT id FROM made""")  # noqa: S608 - see above
     )
 

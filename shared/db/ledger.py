@@ -7,13 +7,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared import ids
-from shared.db import engine
+from shared.db import engine, prepared, recordsets
 from shared.db.tables import jobs as job_tables
 from shared.db.tables import ledger as tables
 from shared.domain import attempts, batches, jobs, ledger, states
 
 _L = tables.ledger
 _JOBS = job_tables.jobs
+# A job that has just ended, as it was before, and all its attempts.
+Settled = tuple[jobs.Job, Sequence[attempts.Attempt]]
+_INSERT = prepared.Prepared(sa.text(recordsets.insert(_L, "ledger")))
 # Rows of other kinds than texts go on as ordinary jobs. A release is told from others by its own id.
 _SETTLE_BATCH = sa.text(
     "INSERT INTO ledger (id, tenant_id, key_id, job_id, job_kind, kind, micros, created_at, attempt_id, model, "
@@ -37,14 +40,13 @@ def held(job: jobs.Job, now: datetime) -> dict[str, Any]:
     return _values(_entry(job, ledger.EntryKind.HOLD, job.held_micros, now))
 
 
-async def settle(
-    connection: engine.Connection, job: jobs.Job, history: Sequence[attempts.Attempt], now: datetime
-) -> None:
-    """Write down the release of the hold, and a charge (also of 0) for each attempt that was asked.
-    Raises if the job was settled before.
+async def settle(connection: engine.Connection, settled: Sequence[Settled], now: datetime) -> None:
+    """Write down the release of each hold, and a charge (also of 0) for each attempt that was asked.
+    Raises if a job was settled before.
     """
-    entries = [_entry(job, ledger.EntryKind.RELEASE, -job.held_micros, now)] if job.held_micros else []
-    await _append(connection, [*entries, *(_charge(job, attempt, now) for attempt in history if attempt.sent_at)])
+    held = [_entry(job, ledger.EntryKind.RELEASE, -job.held_micros, now) for job, _ in settled if job.held_micros]
+    charges = [_charge(job, attempt, now) for job, history in settled for attempt in history if attempt.sent_at]
+    await _append(connection, [*held, *charges])
 
 
 async def hold_batch(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
@@ -124,7 +126,7 @@ def _charge(job: jobs.Job, attempt: attempts.Attempt, now: datetime) -> ledger.E
 
 async def _append(connection: engine.Connection, entries: Sequence[ledger.Entry]) -> None:
     if entries:
-        await connection.execute(sa.insert(_L), [_values(entry) for entry in entries])
+        await _INSERT.rows(connection, ledger=recordsets.text([_values(entry) for entry in entries]))
 
 
 def _values(entry: ledger.Entry) -> dict[str, Any]:

@@ -1,23 +1,23 @@
 """Outputs as rows. Reads for callers name the tenant (P6)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from shared.db import engine, rows
+from shared.db import engine, prepared, recordsets, rows
 from shared.db.tables import attempts as attempt_tables
 from shared.db.tables import outputs as tables
 from shared.domain import outputs
 
 _OUTPUTS = tables.outputs
+_INSERT = prepared.Prepared(sa.text(recordsets.insert(_OUTPUTS, "outputs")))
 
 
 async def insert_all(connection: engine.Connection, made: Sequence[outputs.Output]) -> None:
-    """Record stored files, in the transaction that completes their job. Raises if a number is taken."""
+    """Record stored files, in the transaction that completes their jobs. Raises if a number is taken."""
     if made:
-        await connection.execute(sa.insert(_OUTPUTS), [asdict(output) for output in made])
+        await _INSERT.rows(connection, outputs=recordsets.text(made))
 
 
 async def of_job(connection: engine.Connection, tenant_id: str, job_id: str) -> list[outputs.Output]:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from shared.db import engine
+from shared.db import engine, prepared
 from shared.db.tables import processes as tables
 
 _P = tables.processes
@@ -31,9 +31,9 @@ async def forget_dead(connection: engine.Connection) -> None:
     )
 
 
+_ALIVE = prepared.Prepared(sa.select(_P.c.name).where(_P.c.lease_until_at > sa.func.now()).order_by(_P.c.name))
+
+
 async def alive(connection: engine.Connection) -> list[str]:
     """The names of processes whose lease holds."""
-    found = await connection.execute(
-        sa.select(_P.c.name).where(_P.c.lease_until_at > sa.func.now()).order_by(_P.c.name)
-    )
-    return list(found.scalars())
+    return [row["name"] for row in await _ALIVE.rows(connection)]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from shared.db import engine
+from shared.db import engine, prepared
 from shared.db.tables import jobs as tables
 
 # One relay at a time deals out turns; a second finds nothing to do.
@@ -64,21 +64,23 @@ UPDATE jobs SET ring_at = :again_at, rings = 1 FROM chosen
 WHERE jobs.id = chosen.id AND {tables.WAITING}
 RETURNING jobs.id, chosen.place, chosen.turn_at
 """  # noqa: S608 - our own words; the values are parameters
+_TAKE_TURNS = prepared.Prepared(sa.text(f"SELECT pg_try_advisory_xact_lock({_LOCK}) AS taken"))
+_RUNG = prepared.Prepared(
+    sa.text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {tables.RUNG} LIMIT :most) AS rung")  # noqa: S608 - see above
+)
+_DEAL = prepared.Prepared(sa.text(DEAL))
 
 
 async def deal(connection: engine.Connection, now: datetime, window: int, again_at: datetime) -> list[str]:
     """Choose the next new jobs, so many that no more than `window` are rung for and not yet taken; answers their
     ids in the order to ring. Each is rung for again at `again_at` unless it is taken. Commit before ringing.
     """
-    locked = await connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK)))
-    if not locked.scalar_one():
+    [locked] = await _TAKE_TURNS.rows(connection)
+    if not locked["taken"]:
         return []
-    rung = await connection.execute(
-        sa.text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {tables.RUNG} LIMIT :window) AS rung"),  # noqa: S608
-        {"window": window},
-    )
-    slots = window - int(rung.scalar_one())
+    [found] = await _RUNG.rows(connection, most=window)
+    slots = window - int(found["count"])
     if slots <= 0:
         return []
-    dealt = await connection.execute(sa.text(DEAL), {"slots": slots, "now": now, "again_at": again_at})
-    return [row.id for row in sorted(dealt, key=lambda row: (row.place, row.turn_at, row.id))]
+    dealt = await _DEAL.rows(connection, slots=slots, now=now, again_at=again_at)
+    return [row["id"] for row in sorted(dealt, key=lambda row: (row["place"], row["turn_at"], row["id"]))]

@@ -50,6 +50,17 @@ class Cap:
     limit_micros: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What jobs that end together give back to a budget, and what they spent of it."""
+
+    held_micros: int
+    spent_micros: int
+
+    def __add__(self, other: "Sum") -> "Sum":
+        return Sum(self.held_micros + other.held_micros, self.spent_micros + other.spent_micros)
+
+
 def tightest(held: Iterable[Budget], now: datetime) -> Budget | None:
     """The budget with the least left; None if there is none."""
     return min(held, key=lambda budget: (budget.left_at(now), budget.id), default=None)

@@ -1,6 +1,6 @@
 """Facts that happened to a job, a batch or a receiver, written in the same transaction as the change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -82,7 +82,7 @@ _JOB_FIELDS = (
 
 
 def job_data(
-    job: Mapping[str, Any], made: list[Mapping[str, Any]], base_url: str, extra: Mapping[str, Any]
+    job: Mapping[str, Any], made: Sequence[Mapping[str, Any]], base_url: str, extra: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What an event tells of a job: its row as it stands after the change, and its stored outputs."""
     url = f"{base_url}/v1/jobs/{job['id']}"

@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import aiohttp
+import yarl
 
 from shared.outbound import clients, targets
 
 REDIRECTS = 3
 STALL_SECONDS = 30.0
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=STALL_SECONDS, sock_read=STALL_SECONDS)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class DownloadError(Exception):
@@ -43,9 +46,9 @@ class Downloader:
 
     def __init__(self, trusted_origins: frozenset[str], guard: targets.Guard) -> None:
         self._trusted_origins = trusted_origins
-        self._open = clients.provider_client()
+        self._open = clients.provider_session()
         self._guard = guard
-        self._guarded = clients.guarded_client(guard)
+        self._guarded = clients.guarded_session(guard)
 
     def trust(self, origins: frozenset[str]) -> None:
         """Take these origins for the operator's own from now on: the catalog was read again."""
@@ -63,32 +66,33 @@ class Downloader:
                 chunks=_chunks(response),
             )
         finally:
-            await response.aclose()
+            response.close()
 
     async def close(self) -> None:
         """Close every connection. May be repeated."""
-        await self._open.aclose()
-        await self._guarded.aclose()
+        await self._open.close()
+        await self._guarded.close()
 
-    async def _follow(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+    async def _follow(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         first = origin(url)
         for _ in range(REDIRECTS + 1):
             response = await self._get(url, headers if origin(url) == first else {})
-            if not response.is_redirect:
-                return await _checked(response)
-            url = urljoin(url, response.headers.get("location", ""))
-            await response.aclose()
+            if response.status not in _REDIRECTS or "location" not in response.headers:
+                return _checked(response)
+            url = urljoin(url, response.headers["location"])
+            response.close()
         raise ForbiddenUrlError(f"more than {REDIRECTS} redirects")
 
-    async def _get(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        client = self._client_for(url)
-        request = client.build_request("GET", url, headers=dict(headers), timeout=STALL_SECONDS)
+    async def _get(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        session = self._session_for(url)
         try:
-            return await client.send(request, stream=True)
-        except httpx.HTTPError as error:
+            # As it is: signed URLs do not bear to be quoted anew.
+            target = yarl.URL(url, encoded=True)
+            return await session.get(target, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _classified(error) from error
 
-    def _client_for(self, url: str) -> httpx.AsyncClient:
+    def _session_for(self, url: str) -> aiohttp.ClientSession:
         if _is_plain(url) and origin(url) in self._trusted_origins:
             return self._open
         try:
@@ -117,29 +121,29 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
-async def _checked(response: httpx.Response) -> httpx.Response:
-    if response.status_code == 200:
+def _checked(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    if response.status == 200:
         return response
-    await response.aclose()
-    if response.status_code in {403, 404, 410}:
-        raise DeadUrlError(f"status {response.status_code}")
-    if response.status_code == 429 or response.status_code >= 500:
-        raise ServerAwayError(f"status {response.status_code}")
-    raise DownloadError(f"status {response.status_code}")
+    response.close()
+    if response.status in {403, 404, 410}:
+        raise DeadUrlError(f"status {response.status}")
+    if response.status == 429 or response.status >= 500:
+        raise ServerAwayError(f"status {response.status}")
+    raise DownloadError(f"status {response.status}")
 
 
-async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             yield chunk
-    except httpx.HTTPError as error:
-        raise DownloadError(f"the download broke off: {type(error.__cause__ or error).__name__}") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise DownloadError(f"the download broke off: {type(error).__name__}") from error
 
 
-def _classified(error: httpx.HTTPError) -> DownloadError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, targets.ForbiddenTargetError):
-            return ForbiddenUrlError(f"{cause.rule}: {cause.message}")
-        cause = cause.__cause__ or cause.__context__
-    return ServerAwayError(type(error.__cause__ or error).__name__)
+def _classified(error: Exception) -> DownloadError:
+    broken = targets.broken_rule(error)
+    if broken is not None:
+        return ForbiddenUrlError(f"{broken.rule}: {broken.message}")
+    if isinstance(error, aiohttp.InvalidURL) or not isinstance(error, aiohttp.ClientError | OSError):
+        return ForbiddenUrlError("no URL that can be fetched")
+    return ServerAwayError(type(error).__name__)

@@ -123,8 +123,8 @@ async def _read_head(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
 
 def _classify(error: BaseException) -> str:
     """A name for what went wrong, without the URL: that may hold a secret."""
-    if (rule := _broken_rule(error)) is not None:
-        return rule
+    if (broken := targets.broken_rule(error)) is not None:
+        return broken.rule
     return next((name for name, classes in _CLASSES if isinstance(error, classes)), "bad_answer")
 
 
@@ -136,17 +136,3 @@ _CLASSES: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
     ("connect", (aiohttp.ClientConnectorError,)),
     ("disconnected", (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionError)),
 )
-
-
-def _broken_rule(error: BaseException) -> str | None:
-    """Aiohttp and aiohappyeyeballs wrap what the guard raised, in one exception or in a group."""
-    waiting, seen = [error], 0
-    while waiting and seen < 50:
-        seen += 1
-        found = waiting.pop()
-        if isinstance(found, targets.ForbiddenTargetError):
-            return found.rule
-        if isinstance(found, BaseExceptionGroup):
-            waiting += found.exceptions
-        waiting += [e for e in (found.__cause__, found.__context__, getattr(found, "os_error", None)) if e is not None]
-    return None

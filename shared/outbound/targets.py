@@ -165,3 +165,19 @@ def _is_disguised(host: str) -> bool:
     """2130706433, 127.1, 0x7f.0.0.1, 0177.0.0.1: what C libraries read as IPv4. No name ends in a number."""
     last = host.rstrip(".").rpartition(".")[2]
     return re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", last) is not None
+
+
+def broken_rule(error: BaseException) -> ForbiddenTargetError | None:
+    """What the guard raised, if that is behind an error: aiohttp and aiohappyeyeballs wrap it, in one exception or in a
+    group.
+    """
+    waiting, seen = [error], 0
+    while waiting and seen < 50:
+        seen += 1
+        found = waiting.pop()
+        if isinstance(found, ForbiddenTargetError):
+            return found
+        if isinstance(found, BaseExceptionGroup):
+            waiting += found.exceptions
+        waiting += [e for e in (found.__cause__, found.__context__, getattr(found, "os_error", None)) if e is not None]
+    return None

@@ -15,7 +15,7 @@ class Queue(StrEnum):
 class Task(StrEnum):
     """Every task."""
 
-    RUN_JOB = "jobs.run"
+    RUN_JOBS = "jobs.run"
     POLL_DUE = "polls.due"
     RUN_SLICE = "slices.run"
     CANARY = "canaries.sing"

@@ -1,17 +1,12 @@
 """Writing down what is asked of providers, before and after it is asked (promise P3)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from shared import ids
-from shared.db import attempts, claims, engine, events
-from shared.db import capacity as capacity_rows
-from shared.db import jobs as job_rows
+from shared.db import attempts, claims, engine
 from shared.domain import attempts as domain_attempts
-from shared.domain import capacity, decisions, faults, jobs, outputs, routing, states
-from shared.domain import events as domain_events
+from shared.domain import faults, jobs, outputs, states
 from shared.services import metrics
 
 Attempt = domain_attempts.Attempt
@@ -28,71 +23,6 @@ class Win:
     sources: Sequence[outputs.Source]
     usage: outputs.Usage | None = None
     upstream_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """With `demand` the limits are counted with the attempt. `decision` is kept beside the request."""
-
-    demand: capacity.Demand | None = None
-    decision: Mapping[str, Any] | None = None
-
-
-_FREE_TURN = Turn()
-
-
-async def begin(
-    db: engine.Database,
-    job: jobs.Job,
-    candidate: routing.Candidate,
-    credential: int,
-    number: int,
-    now: datetime,
-    turn: Turn = _FREE_TURN,
-) -> Attempt:
-    """Write down the intention to ask this endpoint, and the decision that led to it. Commits. Raises LostClaimError;
-    and FullError, if the turn's limits are counted here and there is no room (then the key is chosen here, too).
-    If nothing follows, the provider was certainly never asked.
-    """
-    attempt_id = ids.new(ids.Prefix.ATTEMPT)
-    attempt = Attempt(
-        id=attempt_id,
-        job_id=job.id,
-        number=number,
-        model=candidate.model.id,
-        provider=candidate.provider.name,
-        upstream_model=candidate.endpoint.upstream_model,
-        credential=credential,
-        status=states.AttemptStatus.INTENDED,
-        reference=f"{job.id}.{number}",
-        created_at=now,
-    )
-    async with db.transaction() as connection:
-        await claims.write(connection, job, attempt_id=attempt_id)
-        if turn.demand is not None:
-            attempt = replace(attempt, credential=await capacity_rows.admit(connection, turn.demand, now))
-        await attempts.insert(connection, attempt)
-        if turn.decision is not None and number <= decisions.MOST_DECISIONS:
-            await job_rows.note_decision(connection, job.id, turn.decision)
-    return attempt
-
-
-async def mark_sent(db: engine.Database, job: jobs.Job, attempt: Attempt, now: datetime) -> Attempt:
-    """Write down that the bytes are about to leave. Commits. Raises LostClaimError, StaleAttemptError.
-    From here on, silence means doubt. The first attempt of a job starts it.
-    """
-    async with db.transaction() as connection:
-        if job.status is states.JobStatus.QUEUED:
-            values = {"status": states.JobStatus.IN_PROGRESS, "started_at": now}
-            row = await claims.write_for_event(connection, job, **values)
-            kind, told = domain_events.EventType.JOB_STARTED, {"attempt": attempt.number}
-            await events.append_to(connection, row, job.tenant_id, kind, now, told)
-        else:
-            await claims.write(connection, job, fence=job.fence)
-        sent = await attempts.change(connection, attempt.id, states.AttemptStatus.SENT, sent_at=now, ask_count=1)
-    if job.status is states.JobStatus.QUEUED:
-        metrics.job_started(job, now)
-    return sent
 
 
 async def mark_asked_again(db: engine.Database, job: jobs.Job, attempt: Attempt) -> Attempt:
@@ -121,15 +51,6 @@ async def succeeded(db: engine.Database, job: jobs.Job, win: Win, now: datetime)
     async with db.transaction() as connection:
         await _succeed(connection, win, now)
         await claims.release(connection, job, states.Step.COLLECT, now)
-
-
-async def delivered(db: engine.Database, job: jobs.Job, win: Win, now: datetime) -> tuple[jobs.Job, Attempt]:
-    """As `succeeded`, but the job stays claimed, to be collected by this process at once; answers it and the attempt
-    as they are now. Commits. Raises LostClaimError.
-    """
-    async with db.transaction() as connection:
-        attempt = await _succeed(connection, win, now)
-        return await claims.write(connection, job, step=states.Step.COLLECT, due_at=now), attempt
 
 
 async def _succeed(connection: engine.Connection, win: Win, now: datetime, **values: object) -> Attempt:

@@ -1,15 +1,15 @@
 """Taking jobs, giving them back, and noticing who fell silent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.db import attempts, claims, deliveries, engine
 from shared.db import jobs as job_rows
 from shared.db import processes as process_rows
 from shared.domain import attempts as domain_attempts
 from shared.domain import jobs, requests, states
+from shared.services import jointly
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,27 @@ class Claim:
 
 async def claim(db: engine.Database, job_id: str, owner: str, now: datetime) -> Claim | None:
     """Take a due job that nobody holds; None for a doubled, late or early doorbell. Commits. May be repeated."""
+    return await jointly.do(db, _claim, job_id, claims.Wanted(job_id, owner, now))
+
+
+async def _claim(db: engine.Database, wanted: Sequence[claims.Wanted]) -> list[Claim | Exception | None]:
     async with db.single() as connection:
-        taken = await claims.claim(connection, job_id, owner, now)
+        taken = await claims.claim(connection, wanted)
+        asked = [job_id for job_id, each in taken.items() if each.job.attempt_id is not None]
+        history = await attempts.of_jobs(connection, asked) if asked else {}
+        return [await _found(connection, taken.get(each.id), history.get(each.id, ())) for each in wanted]
+
+
+async def _found(
+    connection: engine.Connection, taken: claims.Taken | None, history: Sequence[domain_attempts.Attempt]
+) -> Claim | Exception | None:
+    """Once claimed, what is wrong with one is no reason to drop the others."""
     if taken is None:
         return None
-    if taken.job.attempt_id is None and taken.job.rerun_of is None:  # never asked
-        return Claim(taken.job, requests.parse(taken.job.kind, taken.body), (), taken.prices)
-    async with db.reading() as connection:
-        return await _completed(connection, taken.job, taken.body, taken.prices)
+    try:
+        return await _completed(connection, taken, history)
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever wants this job hears of it
+        return error
 
 
 async def claim_poll(db: engine.Database, job_id: str, attempt_id: str, owner: str) -> Claim | None:
@@ -97,15 +110,16 @@ async def rescue(db: engine.Database) -> list[str]:
 
 async def _load(connection: engine.Connection, job: jobs.Job) -> Claim:
     stored = await job_rows.stored_request(connection, job.tenant_id, job.id)
-    return await _completed(connection, job, stored.body if stored else {}, stored.prices if stored else {})
+    taken = claims.Taken(job, stored.body if stored else {}, stored.prices if stored else {})
+    return await _completed(connection, taken, await attempts.of_job(connection, job.id))
 
 
 async def _completed(
-    connection: engine.Connection, job: jobs.Job, body: dict[str, Any], prices: dict[str, dict[str, str]]
+    connection: engine.Connection, taken: claims.Taken, history: Sequence[domain_attempts.Attempt]
 ) -> Claim:
-    request = requests.parse(job.kind, body)
-    history = tuple(await attempts.of_job(connection, job.id))
-    if job.rerun_of is None or history:
-        return Claim(job, request, history, prices)
-    parent = await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of)
-    return Claim(job, request, history, prices, parent)
+    job = taken.job
+    request = requests.parse(job.kind, taken.body)
+    parent = None
+    if job.rerun_of is not None and not history:
+        parent = await job_rows.served_endpoint(connection, job.tenant_id, job.rerun_of)
+    return Claim(job, request, tuple(history), taken.prices, parent)

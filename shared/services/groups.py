@@ -99,10 +99,16 @@ async def _write(connection: engine.Connection, group: Sequence[Item]) -> dict[s
     rowed = [one for item in group if (one := _rowed(item, known)) is not None]
     if not rowed:
         return {}
-    told = [events.first(connection, each.columns, each.job.created_at) for each in rowed]
+    queued = domain_events.EventType.JOB_QUEUED
+    told = [events.about_job(connection, each.columns, queued, each.job.created_at, {}) for each in rowed]
     ids = await groups.insert(connection, _rows(rowed, told))
     fresh = [(each, event) for each, event in zip(rowed, told, strict=True) if event.subject_id in ids]
-    wanted = [(event, target) for each, event in fresh for target in _targets(event, each.columns, known.wanting)]
+    registered = known.wanting.registered
+    wanted = [
+        (event, target)
+        for each, event in fresh
+        for target in events.targets(event, each.columns, registered.get(event.tenant_id, ()))
+    ]
     await deliveries.insert_all(connection, wanted, tries.Trigger.AUTOMATIC)
     made = [each.job for each, _ in fresh]
     await _reserve(connection, known.budgets, made)
@@ -145,12 +151,6 @@ def _rowed(item: Item, known: groups.Known) -> _Rowed | None:
 
 def _key(new: jobs.NewJob, once: idempotency.Once) -> groups.Key:
     return groups.Key(new.tenant_id, once.key, once.fingerprint, new.id, new.created_at.isoformat())
-
-
-def _targets(event: domain_events.Event, row: dict[str, Any], wanting: groups.Wanting) -> list[deliveries.Target]:
-    own = events.own_target(row, event.type)
-    registered = [deliveries.Target(receiver_id) for receiver_id in wanting.registered.get(event.tenant_id, ())]
-    return [*registered, own] if own else registered
 
 
 async def _reserve(

@@ -248,6 +248,6 @@ async def _cancel(connection: engine.Connection, job: jobs.Job, now: datetime) -
     cancelled = await job_rows.cancel_untouched(connection, job.tenant_id, job.id, now)
     if cancelled is None:
         return await job_rows.ask_to_cancel(connection, job.tenant_id, job.id, now) or job
-    await reservations.settle(connection, job, (), now)
+    await reservations.settle(connection, [(job, ())], now)
     await event_rows.append(connection, job.id, job.tenant_id, events.EventType.JOB_CANCELLED, now, {})
     return cancelled

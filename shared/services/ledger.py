@@ -26,6 +26,7 @@ async def release_forgotten(db: engine.Database, now: datetime) -> int:
     """
     async with db.transaction() as connection:
         forgotten = await ledger_rows.unsettled(connection, SWEEP_BATCH)
-        for job in await job_rows.lock_unsettled(connection, forgotten):
-            await reservations.settle(connection, job, await attempt_rows.of_job(connection, job.id), now)
+        over = await job_rows.lock_unsettled(connection, forgotten)
+        history = await attempt_rows.of_jobs(connection, [job.id for job in over])
+        await reservations.settle(connection, [(job, history.get(job.id, ())) for job in over], now)
         return len(forgotten)

@@ -4,7 +4,7 @@ These functions belong into the transaction of the change they go with; they do 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from shared import errors, metrics
 from shared.db import batches as batch_tables
 from shared.db import budgets as budget_rows
 from shared.db import engine, events, ledger
-from shared.domain import attempts, batches, budgets, jobs
+from shared.domain import batches, budgets
 from shared.domain import events as domain_events
 from shared.domain import ledger as domain_ledger
 
@@ -38,15 +38,17 @@ async def reserve(connection: engine.Connection, needed: Sequence[budgets.Budget
                 raise refusal(current, micros, now)
 
 
-async def settle(
-    connection: engine.Connection, job: jobs.Job, history: Sequence[attempts.Attempt], now: datetime
-) -> None:
-    """The job, whose row this transaction has just ended, lets go of what it held and is charged what its attempts
-    cost. `job.held_micros` is what it held before. Thresholds that are thereby reached become events.
+async def settle(connection: engine.Connection, settled: Sequence[ledger.Settled], now: datetime) -> None:
+    """Jobs, whose rows this transaction has just ended, let go of what they held and are charged what their attempts
+    cost; `held_micros` of each is what it held before. Thresholds that are thereby reached become events.
     """
-    await ledger.settle(connection, job, history, now)
-    spent = sum(attempt.cost_micros for attempt in history)
-    await _settle(connection, job.tenant_id, job.budget_ids, job.held_micros, spent, now)
+    await ledger.settle(connection, settled, now)
+    sums: dict[str, budgets.Sum] = {}
+    for job, history in settled:
+        own = budgets.Sum(job.held_micros, sum(attempt.cost_micros for attempt in history))
+        for budget_id in job.budget_ids:
+            sums[budget_id] = sums[budget_id] + own if budget_id in sums else own
+    await _settle(connection, sums, now)
 
 
 async def begin_batch(connection: engine.Connection, batch: batches.Batch, now: datetime) -> None:
@@ -92,7 +94,7 @@ async def charge_batch(
     charged = sum(charge.micros for charge in charges)
     await ledger.settle_batch(connection, batch, freed_micros, charges, now)
     if freed_micros or charged:
-        await _settle(connection, batch.tenant_id, batch.budget_ids, freed_micros, charged, now)
+        await _settle(connection, dict.fromkeys(batch.budget_ids, budgets.Sum(freed_micros, charged)), now)
 
 
 async def suffices(connection: engine.Connection, batch: batches.Batch, now: datetime) -> bool | None:
@@ -105,17 +107,10 @@ async def suffices(connection: engine.Connection, batch: batches.Batch, now: dat
     return all(budget.left_at(now) + held.get(budget.id, 0) >= micros for budget in needed)
 
 
-async def _settle(
-    connection: engine.Connection,
-    tenant_id: str,
-    budget_ids: Sequence[str],
-    held_micros: int,
-    spent_micros: int,
-    now: datetime,
-) -> None:
-    for budget in await budget_rows.settle(connection, budget_ids, held_micros, spent_micros, now):
+async def _settle(connection: engine.Connection, sums: Mapping[str, budgets.Sum], now: datetime) -> None:
+    for budget in await budget_rows.settle(connection, sums, now):
         kind = domain_events.EventType.BUDGET_THRESHOLD
-        await events.append(connection, tenant_id, tenant_id, kind, now, _told(budget, now))
+        await events.append(connection, budget.tenant_id, budget.tenant_id, kind, now, _told(budget, now))
 
 
 def refusal(budget: budgets.Budget, micros: int, now: datetime) -> errors.BudgetExceededError:

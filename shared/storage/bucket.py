@@ -12,7 +12,7 @@ import boto3
 from botocore import config, exceptions
 
 from shared import settings
-from shared.storage import troubles
+from shared.storage import puts, troubles
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import client as s3_client
@@ -63,6 +63,9 @@ class Bucket:
         self.client = _client(location, location.endpoint_url)
         public_url = location.public_endpoint_url or location.endpoint_url
         self.public_client = self.client if public_url == location.endpoint_url else _client(location, public_url)
+        self.puts = puts.Puts(
+            location.endpoint_url, location.region, location.access_key_id, location.secret_access_key
+        )
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
     def of(self, key: str) -> str:
@@ -79,6 +82,7 @@ class Bucket:
     def close(self) -> None:
         """Let go of threads and connections; calls under way finish by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.puts.close()
         self.client.close()
         self.public_client.close()
 

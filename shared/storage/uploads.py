@@ -134,6 +134,8 @@ class _Multipart:
 
 async def put(place: bucket.Bucket, target: Target, body: bytes) -> None:
     """One PUT, over whatever was there."""
+    if not target.metadata and await place.puts.put(place.of(target.key), target.key, target.media_type, body):
+        return
     await place.run(
         lambda: place.client.put_object(
             Bucket=place.of(target.key),

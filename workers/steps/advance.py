@@ -1,5 +1,8 @@
 """One job, one step after the other, until there is nothing to do now. A doubled doorbell finds nothing to claim."""
 
+import asyncio
+from collections.abc import Sequence
+
 import structlog
 
 from shared import clock, failpoints, logs, tracing
@@ -11,6 +14,21 @@ from workers import context
 from workers.steps import collect, stop, submit
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+async def run_all(at: context.Context, job_ids: Sequence[str]) -> None:
+    """Carry these jobs on, each by itself, and no more at a time than this process may. Raises what went wrong with
+    any of them, when all are through.
+    """
+    done = await asyncio.gather(*(_run_in_turn(at, job_id) for job_id in job_ids), return_exceptions=True)
+    errors = [error for error in done if isinstance(error, BaseException)]
+    if errors:
+        raise errors[0] if len(errors) == 1 else BaseExceptionGroup("jobs", errors)
+
+
+async def _run_in_turn(at: context.Context, job_id: str) -> None:
+    async with at.room:
+        await run(at, job_id)
 
 
 async def run(at: context.Context, job_id: str) -> None:

@@ -10,6 +10,7 @@ from shared import clock, errors, failpoints, logs
 from shared.domain import asks, attempts, backoff, capacity, faults, jobs, planning, pricing, routing, states
 from shared.outbound import clients, targets
 from shared.providers import base
+from shared.services import asks as ask_services
 from shared.services import attempts as attempt_services
 from shared.services import claims, completion, inputs
 from workers import context
@@ -80,7 +81,7 @@ async def _ask(
 ) -> None:
     attempt = await turns.begin(at, claim, route, asks_now)
     failpoints.reach(failpoints.Failpoint.ATTEMPT_COMMITTED)
-    attempt = await attempt_services.mark_sent(at.db, claim.job, attempt, clock.now())
+    attempt = await ask_services.mark_sent(at.db, claim.job, attempt, clock.now())
     if attempt.number == 1:
         at.news.tell(claim.job.id, claim.job.tenant_id)
     failpoints.reach(failpoints.Failpoint.SENT_COMMITTED)
@@ -166,7 +167,7 @@ async def record(
 
 async def _collect(at: context.Context, claim: claims.Claim, win: attempt_services.Win) -> None:
     """Write down what was delivered, and bring it home under the same claim."""
-    job, attempt = await attempt_services.delivered(at.db, claim.job, win, clock.now())
+    job, attempt = await ask_services.delivered(at.db, claim.job, win, clock.now())
     failpoints.reach(failpoints.Failpoint.RESULT_SAVED)
     await at.capacity.give_back(attempt)
     earlier = (one for one in claim.history if one.id != attempt.id)

@@ -6,7 +6,7 @@ import structlog
 
 from shared import clock, logs
 from shared.domain import attempts, capacity, decisions, endpoints, faults, planning, routing
-from shared.services import attempts as attempt_services
+from shared.services import asks as ask_services
 from shared.services import claims
 from workers import context
 
@@ -43,14 +43,14 @@ async def _begin(
     number = len(claim.history) + 1
     place = await at.capacity.take(_demand(claim, candidate, number))
     try:
-        return await attempt_services.begin(
+        return await ask_services.begin(
             at.db,
             claim.job,
             candidate,
             place.credential or 0,
             number,
             clock.now(),
-            attempt_services.Turn(
+            ask_services.Turn(
                 place.demand if place.credential is None else None, decisions.store(route, candidate, number)
             ),
         )

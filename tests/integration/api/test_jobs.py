@@ -67,7 +67,7 @@ async def test_a_finished_job_tells_everything(
         created_at=clock.now(),
     )
     async with database.transaction() as connection:
-        await attempt_rows.insert(connection, attempt)
+        await attempt_rows.insert_all(connection, [attempt])
         await attempt_rows.change(connection, attempt.id, states.AttemptStatus.SENT)
         await attempt_rows.change(connection, attempt.id, states.AttemptStatus.IN_DOUBT, cost_micros=1234567)
     output = await finish(job_id, duration_seconds=2.0)

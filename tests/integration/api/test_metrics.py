@@ -70,7 +70,7 @@ async def test_the_oldest_queued_job_and_what_is_in_doubt(
     hour_ago = clock.now() - timedelta(hours=1)
     await change(job_id, created_at=hour_ago, due_at=hour_ago)
     async with database.transaction() as connection:
-        await attempt_rows.insert(connection, _attempt(job_id))
+        await attempt_rows.insert_all(connection, [_attempt(job_id)])
         await attempt_rows.change(connection, "att_1", states.AttemptStatus.SENT)
         await attempt_rows.change(connection, "att_1", states.AttemptStatus.IN_DOUBT)
     figures = await read(client)

@@ -1,16 +1,12 @@
 """A process that was frozen and wakes up late cannot overwrite its successor; without the fence it would."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
-import sqlalchemy as sa
 
 from shared.db import attempts as attempt_rows
 from shared.db import claims as claim_rows
 from shared.db import engine
-from shared.db.tables import jobs as tables
-from shared.domain import jobs, states
+from shared.domain import states
+from tests.chaos import sabotage
 from tests.integration.core import audit, world
 
 LATE = (claim_rows.LostClaimError, attempt_rows.StaleAttemptError)
@@ -50,16 +46,9 @@ async def test_an_early_ghost_is_refused_too(at_work: world.World) -> None:
     await audit.audit(at_work)
 
 
-async def _write_without_fence(connection: engine.Connection, job: jobs.Job, values: Mapping[str, Any]) -> sa.Row[Any]:
-    changed = await connection.execute(
-        sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(**values).returning(tables.jobs)
-    )
-    row: sa.Row[Any] = changed.one()
-    return row
-
-
 async def test_without_the_fence_the_ghost_gets_through(at_work: world.World, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tests above can fail."""
     ghost, _ = at_work.holds
-    monkeypatch.setattr(claim_rows, "_write", _write_without_fence)
+    for statement in sabotage.STATEMENTS:
+        monkeypatch.setattr(statement, "_words", sabotage.unfenced(statement))
     await at_work.act(ghost, world.Outcome.DONE)

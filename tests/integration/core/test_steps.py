@@ -14,6 +14,7 @@ from shared.db.tables import attempts as tables
 from shared.domain import faults, jobs, outputs, requests, routing, states, tenants
 from shared.providers import base
 from shared.services import acceptance, claims
+from shared.services import asks as ask_services
 from shared.services import attempts as attempt_services
 from shared.services import jobs as job_services
 from tests.integration.tenants import money
@@ -39,8 +40,8 @@ class Bench:
         job = await money.submit(self.at.db, SENDER, request)
         claim = await self._claim(job.id)
         candidate = routing.decide(claim.request, money.CATALOG, money.USABLE).candidates[0]
-        attempt = await attempt_services.begin(self.at.db, claim.job, candidate, 0, 1, clock.now())
-        await attempt_services.mark_sent(self.at.db, claim.job, attempt, clock.now())
+        attempt = await ask_services.begin(self.at.db, claim.job, candidate, 0, 1, clock.now())
+        await ask_services.mark_sent(self.at.db, claim.job, attempt, clock.now())
         return await claims.reload(self.at.db, claim.job)
 
     async def answered(self, claim: claims.Claim, outcome: base.SubmitOutcome) -> None:

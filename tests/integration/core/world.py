@@ -13,6 +13,7 @@ from shared import ids
 from shared.db import engine, schema
 from shared.domain import attempts, faults, jobs, outputs, planning, requests, routing, states, tenants
 from shared.services import acceptance, claims, completion, polls
+from shared.services import asks as ask_services
 from shared.services import attempts as attempt_services
 from shared.services import jobs as job_services
 from tests.unit.domain import build
@@ -105,7 +106,7 @@ class World:
         if hold.phase is Phase.CLAIMED:
             await self._claimed(hold)
         elif hold.phase is Phase.BEGUN and hold.attempt is not None:
-            hold.attempt = await attempt_services.mark_sent(self.db, hold.job, hold.attempt, self.now)
+            hold.attempt = await ask_services.mark_sent(self.db, hold.job, hold.attempt, self.now)
             hold.phase = Phase.SENT
         elif hold.phase is Phase.SENT and hold.attempt is not None:
             await self._ask(hold, hold.attempt, outcome)
@@ -151,7 +152,7 @@ class World:
             self.drop(hold)
         else:
             number = len(hold.history) + 1
-            hold.attempt = await attempt_services.begin(self.db, hold.job, plan.candidate, 0, number, self.now)
+            hold.attempt = await ask_services.begin(self.db, hold.job, plan.candidate, 0, number, self.now)
             hold.phase = Phase.BEGUN
 
     async def _ask(self, hold: Hold, attempt: attempts.Attempt, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from shared.db import engine, schema
 from shared.db.tables import attempts as tables
 from shared.domain import attempts, capacity, models, routing, states, tenants
 from shared.services import acceptance, claims
-from shared.services import attempts as attempt_services
+from shared.services import asks as ask_services
 from shared.services import capacity as capacity_services
 from tests.unit.domain import build
 
@@ -67,10 +67,8 @@ class Bench:
         demand = capacity.Demand("a/one", "acme", f"{claim.job.id}.1", credentials, concurrency, per_minute)
         try:
             place = await room.take(demand)
-            turn = attempt_services.Turn(place.demand if place.credential is None else None)
-            return await attempt_services.begin(
-                self.db, claim.job, candidate, place.credential or 0, 1, clock.now(), turn
-            )
+            turn = ask_services.Turn(place.demand if place.credential is None else None)
+            return await ask_services.begin(self.db, claim.job, candidate, place.credential or 0, 1, clock.now(), turn)
         except capacity.FullError as full:
             return full.seconds
 

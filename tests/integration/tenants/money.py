@@ -8,7 +8,7 @@ from shared.catalog import shelf
 from shared.db import engine
 from shared.domain import budgets, faults, jobs, keys, models, requests, routing, states
 from shared.providers import registry
-from shared.services import acceptance, attempts, claims, completion, idempotency
+from shared.services import acceptance, asks, claims, completion, idempotency
 from shared.services import budgets as budget_services
 from shared.services import jobs as job_services
 from shared.services import keys as key_services
@@ -75,8 +75,8 @@ class Worker:
         if claim is None:
             return None
         candidate = routing.decide(claim.request, CATALOG, USABLE).candidates[0]
-        attempt = await attempts.begin(self.db, claim.job, candidate, 0, 1, clock.now())
-        await attempts.mark_sent(self.db, claim.job, attempt, clock.now())
+        attempt = await asks.begin(self.db, claim.job, candidate, 0, 1, clock.now())
+        await asks.mark_sent(self.db, claim.job, attempt, clock.now())
         return await claims.reload(self.db, claim.job)
 
     async def complete(self, job: jobs.Job, cost_micros: int) -> bool:

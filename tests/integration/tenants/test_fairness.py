@@ -42,8 +42,8 @@ async def take(database: engine.Database, seconds: float = 0) -> tuple[str, ...]
 async def claim(database: engine.Database, job_ids: tuple[str, ...]) -> None:
     """Workers take what was rung for."""
     async with database.transaction() as connection:
-        for job_id in job_ids:
-            assert await claims.claim(connection, job_id, "prc_test", clock.now())
+        wanted = [claims.Wanted(job_id, "prc_test", clock.now()) for job_id in job_ids]
+        assert (await claims.claim(connection, wanted)).keys() == set(job_ids)
 
 
 async def test_a_hundred_thousand_jobs_of_one_do_not_delay_the_first_of_another(database: engine.Database) -> None:
@@ -135,9 +135,8 @@ async def test_a_model_without_room_holds_up_nobody_and_nothing_else(database: e
         rung = await take(database)
         for job_id in set(rung) - {other.id}:
             async with database.transaction() as connection:
-                taken = await claims.claim(connection, job_id, "prc_test", clock.now())
-                assert taken is not None
-                await claims.release(connection, taken.job, states.Step.SUBMIT, soon)
+                taken = await claims.claim(connection, [claims.Wanted(job_id, "prc_test", clock.now())])
+                await claims.release(connection, taken[job_id].job, states.Step.SUBMIT, soon)
         tried |= set(rung)
     # Some of those without room are parked, the other 470 are not even looked at; the other model's job is rung for.
     assert len(tried) == turns.MOST_PARKED + 1
