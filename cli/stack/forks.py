@@ -81,8 +81,9 @@ class Forker:
 async def start(
     modules: Sequence[str], env: Mapping[str, str], log: Path, descriptors: children.Descriptors
 ) -> Forker | None:
-    """Starts the interpreter; None where what it forks could not become a child of ours. Until it is stopped, orphans of
-    our descendants become our children.
+    """Starts the interpreter; None where what it forks could not become a child of ours.
+
+    Until it is stopped, orphans of our descendants become our children.
     """
     if not _can_adopt():
         return None
