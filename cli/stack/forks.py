@@ -1,6 +1,6 @@
 """Processes forked from the interpreter that imports ahead (ahead.py), and still children of ours.
 
-Where the kernel does not give a grandchild to us when its parent ends (it is asked to on Linux), there is no such
+Where the kernel does not give a grandchild to us when its parent ends (Linux does, if it is asked to), there is no such
 interpreter, and each process starts by itself.
 """
 
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from cli.stack import ahead, children
 
-POSSIBLE = sys.platform == "linux"
 SET_CHILD_SUBREAPER = 36  # of prctl(2)
 STAGE = 99  # whatever happens, it stops before what it forks
 
@@ -79,14 +78,31 @@ class Forker:
         _adopt(orphans=False)
 
 
-async def start(modules: Sequence[str], env: Mapping[str, str], log: Path, descriptors: children.Descriptors) -> Forker:
-    """Starts the interpreter. Until it is stopped, orphans of our descendants become our children."""
+async def start(
+    modules: Sequence[str], env: Mapping[str, str], log: Path, descriptors: children.Descriptors
+) -> Forker | None:
+    """Starts the interpreter; None where what it forks could not become a child of ours.
+
+    Until it is stopped, orphans of our descendants become our children.
+    """
+    if not _can_adopt():
+        return None
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(0)  # never blocks
-    _adopt(orphans=True)
     command = children.Command("ahead", (sys.executable, "-m", "cli.stack.ahead", *modules), env, STAGE)
     with its:
         return Forker(await children.start(command, log, descriptors, its.fileno()), ours)
+
+
+def _can_adopt() -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+        _adopt(orphans=True)
+    except OSError:  # an old kernel, or a sandbox that forbids it
+        return False
+    return True
 
 
 def _adopt(*, orphans: bool) -> None:

@@ -69,8 +69,7 @@ class Supervisor:
 
     async def import_ahead(self, modules: Sequence[str], env: Mapping[str, str]) -> None:
         """Begins to import what commands with an `ahead` need; until `end_ahead` they are forked from there."""
-        if forks.POSSIBLE:
-            self._forker = await forks.start(modules, env, self._log("ahead"), self._descriptors)
+        self._forker = await forks.start(modules, env, self._log("ahead"), self._descriptors)
 
     async def end_ahead(self) -> None:
         """Everything is started, or will not be: what starts from now on imports for itself. May be repeated."""

@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from cli.stack import children, faults, folders, forks, processes, supervisor
+from cli.stack import children, faults, folders, processes, supervisor
 
-pytestmark = pytest.mark.skipif(not forks.POSSIBLE, reason="here each process starts by itself")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="here each process starts by itself")
 TOLD = "tests.stack.told"
 HOLD_FORKED = Path(__file__).with_name("hold_forked.py")
 DEADLINE_SECONDS = 40
@@ -132,6 +132,19 @@ async def test_where_forking_is_not_safe_it_starts_by_itself(
 
 def orphan() -> psutil.Process:
     return psutil.Process(int(subprocess.check_output(["/bin/sh", "-c", "sleep 600 >&- & echo $!"])))
+
+
+async def test_where_the_kernel_does_not_give_orphans_it_starts_by_itself(
+    keeper: supervisor.Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> int:
+        raise OSError("no such call here")
+
+    others = psutil.Process().children()
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    await keeper.import_ahead(["http.server"], {"PATH": os.environ["PATH"]})
+    assert psutil.Process().children() == others
+    assert (await told(keeper, "alone"))["imported"] is False
 
 
 async def test_orphans_are_ours_only_while_there_is_somebody_to_fork(keeper: supervisor.Supervisor) -> None:
