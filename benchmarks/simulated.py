@@ -1,7 +1,7 @@
 """Single jobs a second as the simulation predicts them from the CPU each process used for a job, against what the same
 run measured; and what the simulation says of larger installations.
 
-`python benchmarks/simulated.py [--count 400]`; prints `name ratio yardstick measured target`: the ratio is the
+`python benchmarks/simulated.py [--count 1200]`; prints `name ratio yardstick measured target`: the ratio is the
 prediction's distance from what was measured, at most 0.25.
 """
 
@@ -94,7 +94,7 @@ async def main(count: int, rounds: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--count", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     uvloop.run(main(given.count, given.rounds))
