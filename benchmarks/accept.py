@@ -11,7 +11,10 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import asyncpg
 from frame import accounts, figures, load, processes, profile
+
+from shared.queues import hints
 
 BODY = json.dumps(
     {
@@ -40,9 +43,21 @@ def keep_parts(parts: dict[str, float]) -> None:
         (Path(folder) / "accept.parts").write_text(json.dumps(parts))
 
 
+async def wear(url: str) -> None:
+    """Have Postgres use its files again, as it does once it has run for a while. One that is just made begins a new
+    one every 16 MB: it fills it with zeros, and all requests of that moment, one per cent of a round, wait 10 ms.
+    """
+    connection = await asyncpg.connect(hints.dsn(url))
+    await connection.execute("CREATE TABLE worn AS SELECT repeat('x', 1000) FROM generate_series(1, 300000)")
+    await connection.execute("DROP TABLE worn")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+
+
 async def main(count: int, rounds: int) -> None:
     """Print the lines."""
     async with processes.servers() as made, processes.api(made) as api:
+        await wear(made.env["GENQUEUE_DATABASE_URL"])
         bare_port, port = processes.free_port(), int(made.base_url.rpartition(":")[2])
         customer = await accounts.customer(made)
         waits: dict[str, list[float]] = {"bare": [], "ours": []}
