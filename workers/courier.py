@@ -49,7 +49,8 @@ class Courier:
     ) -> None:
         self._db, self._keyring, self._poster, self._owner, self._rules = db, keyring, poster, owner, rules
         self._work, self._back = asyncio.Event(), asyncio.Event()
-        self._out: dict[str, asyncio.Task[None]] = {}
+        # By id and fence: what a sweep has given back may be claimed again while the first post is out.
+        self._out: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._made: list[deliveries.Outcome] = []
         self._pumps: list[asyncio.Task[None]] = []
         self._may_hold_strays = False
@@ -113,20 +114,20 @@ class Courier:
         """Send out what is due."""
         if self._may_hold_strays:
             self._may_hold_strays = False  # `_keep` says so again if this fails
-            await services.release_strays(self._db, self._owner, [*self._out, *self._unwritten()])
+            await services.release_strays(self._db, self._owner, self._known())
         room = self._rules.capacity - self.held
         if room <= 0:
             return
         taken = await services.take(self._db, self._keyring, self._owner, self._rules.limits, room, clock.now())
         for number, ready in enumerate(taken):
-            self._out[ready.due.delivery.id] = asyncio.create_task(self._carry(ready))
+            self._out[_claim(ready)] = asyncio.create_task(self._carry(ready))
             if number % GROUP == GROUP - 1:
                 await asyncio.sleep(0)
         if not (self.held or self._work.is_set() or self._back.is_set()):
             self._at_rest.set()
 
-    def _unwritten(self) -> list[str]:
-        return [outcome.due.delivery.id for outcome in self._made]
+    def _known(self) -> list[str]:
+        return [*(delivery_id for delivery_id, _ in self._out), *(outcome.due.delivery.id for outcome in self._made)]
 
     async def _tell(self) -> None:
         """Write down what came back, which makes room."""
@@ -145,7 +146,7 @@ class Courier:
             _log.error("delivery_not_tried", delivery=ready.due.delivery.id, error=type(error).__name__)
             self._may_hold_strays = True
         finally:
-            del self._out[ready.due.delivery.id]
+            del self._out[_claim(ready)]
             self._back.set()
 
     async def _try(self, ready: services.Ready) -> tries.Try:
@@ -157,6 +158,10 @@ class Courier:
         tried = _tried(due.delivery, started_at, await self._poster.post(due.url, headers, body))
         _count(tried, due)
         return tried
+
+
+def _claim(ready: services.Ready) -> tuple[str, int]:
+    return ready.due.delivery.id, ready.due.delivery.fence
 
 
 def _signed(ready: services.Ready, timestamp: int) -> tuple[bytes, dict[str, str]]:

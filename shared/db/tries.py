@@ -64,10 +64,12 @@ async def write(
     """Give back or end the deliveries these tries were made for and record the tries; answers those that were still
     ours. What was claimed by someone else since is left alone.
     """
-    values = zip(_TYPES, zip(*(_values(outcome) for outcome in outcomes), strict=True), strict=True)
+    # One that was given back by a sweep and claimed here again may be among them twice: only its last claim can hold.
+    by_fence = sorted(outcomes, key=lambda outcome: outcome.due.delivery.fence)
+    last = {outcome.due.delivery.id: outcome for outcome in by_fence}
+    values = zip(_TYPES, zip(*map(_values, last.values()), strict=True), strict=True)
     written = await _WRITE.rows(connection, owner=owner, **dict(values))
-    ours = frozenset(row["delivery_id"] for row in written)
-    return [outcome for outcome in outcomes if outcome.due.delivery.id in ours]
+    return [last[row["delivery_id"]] for row in written]
 
 
 def _values(outcome: deliveries.Outcome) -> tuple[Any, ...]:

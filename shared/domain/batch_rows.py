@@ -208,7 +208,8 @@ class Checker:
         price = self._about.get(about)
         if price is None or not 0 < length <= price.prompt_characters:
             price = self._priced(cells, self._maker.prompt(cells))
-        for kept, name in ((self._known, key), (self._about, about)):
+        # Of length 0 is also what is not known before it is looked at.
+        for kept, name in ((self._known, key), (self._about, about)) if length else ():
             if len(kept) >= MOST_KEPT_SHAPES:
                 kept.clear()
             kept[name] = price

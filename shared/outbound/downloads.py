@@ -1,5 +1,6 @@
 """Fetching a result from a URL a provider named: guarded, bounded, at most three redirects."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -79,15 +80,15 @@ class Downloader:
             response = await self._get(url, headers if origin(url) == first else {})
             if response.status not in _REDIRECTS or "location" not in response.headers:
                 return _checked(response)
-            url = urljoin(url, response.headers["location"])
             response.close()
+            url = _joined(url, response.headers["location"])
         raise ForbiddenUrlError(f"more than {REDIRECTS} redirects")
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         session = self._session_for(url)
         try:
-            # As it is: signed URLs do not bear to be quoted anew.
-            target = yarl.URL(url, encoded=True)
+            # As it is: signed URLs do not bear to be quoted anew. But what is not ASCII cannot go over the line.
+            target = yarl.URL(url, encoded=url.isascii())
             return await session.get(target, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _classified(error) from error
@@ -100,6 +101,13 @@ class Downloader:
         except targets.ForbiddenTargetError as error:
             raise ForbiddenUrlError(f"{error.rule}: {error.message}") from None
         return self._guarded
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise ForbiddenUrlError("a redirect to no URL that can be fetched") from None
 
 
 def _is_plain(url: str) -> bool:
@@ -134,10 +142,16 @@ def _checked(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.content.iter_any():
+        while chunk := await _next(response):
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
         raise DownloadError(f"the download broke off: {type(error).__name__}") from error
+
+
+async def _next(response: aiohttp.ClientResponse) -> bytes:
+    # aiohttp's own limit no longer counts once its parser has met what is no HTTP in the middle of a body.
+    async with asyncio.timeout(STALL_SECONDS):
+        return await response.content.readany()
 
 
 def _classified(error: Exception) -> DownloadError:

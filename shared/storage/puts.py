@@ -33,8 +33,12 @@ class Puts:
             return False
         url = f"{self._endpoint_url}/{name}/{quote(key, safe='/~')}"
         try:
+            # What it is sent on to would be asked with GET after a 303; a page found there is no object stored.
             request = self._opened().put(
-                yarl.URL(url, encoded=True), data=body, headers=self._headers(url, media_type, body)
+                yarl.URL(url, encoded=True),
+                data=body,
+                headers=self._headers(url, media_type, body),
+                allow_redirects=False,
             )
             async with request as answer:
                 taken = answer.status == 200

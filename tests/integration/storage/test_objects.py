@@ -1,5 +1,6 @@
 """Small objects on a real S3 server: put, read, ranges, signed URLs, delete."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -144,3 +145,22 @@ async def test_what_the_quick_way_does_not_get_through_boto_stores(location: buc
 async def test_the_quick_way_takes_names_that_must_be_quoted(store: objects.Objects) -> None:
     await store.put("small/A b+c%20ü~.txt", b"odd", "text/plain; charset=utf-8")
     assert await read(store, "small/A b+c%20ü~.txt") == b"odd"
+
+
+@pytest.mark.parametrize("status", ["303 See Other", "302 Found"])
+async def test_the_quick_way_is_sent_nowhere_else(status: str) -> None:
+    """Say, a proxy's page to log in: that it is there to be read does not make it an object stored."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        head = "200 OK" if b" /login " in asked else f"{status}\r\nLocation: /login"
+        writer.write(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    line = puts.Puts(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "us-east-1", "key", "secret")
+    try:
+        assert not await line.put("bucket", "small/one.bin", "image/png", BODY)
+    finally:
+        line.close()
+        server.close()

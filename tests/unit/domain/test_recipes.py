@@ -150,3 +150,11 @@ def test_a_prompt_that_is_too_long_is_found_after_a_shorter_one_of_its_shape_was
     assert of.price(["x" * 32_000]).prompt_characters == 32_000
     with pytest.raises(recipes.RowFaultError):
         of.price(["x" * 32_001])
+
+
+def test_what_is_blank_is_never_taken_for_another_blank() -> None:
+    """Python strips a file separator, the check of prompts does not."""
+    of = checker({"model": "sandbox/text"}, "prompt")
+    of.price(["\x1c"])
+    with pytest.raises(recipes.RowFaultError):
+        of.price([""])
