@@ -124,7 +124,7 @@ def queued(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_made(job_id: str) -> str:
-    return f"{job_id} IN (SELECT id FROM made)"  # noqa: S608 - our own words  # noqa: S608 - our own words
+    return f"{job_id} IN (SELECT id FROM made)"  # noqa: S608 - our own words
 
 
 def _insert() -> prepared.Prepared:
