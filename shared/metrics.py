@@ -5,6 +5,7 @@ services/metrics.py.
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 
@@ -80,11 +81,15 @@ STRAYS = prometheus.Counter(
     registry=REGISTRY,
 )
 
+# What is counted for every request is looked up once for each set of words.
+_http_requests, _http_seconds = functools.cache(HTTP_REQUESTS.labels), functools.cache(HTTP_SECONDS.labels)
+_asked, _asked_seconds = functools.cache(PROVIDER_REQUESTS.labels), functools.cache(PROVIDER_SECONDS.labels)
+
 
 def http_answered(route: str, method: str, status: str, seconds: float) -> None:
     """Counts one request."""
-    HTTP_REQUESTS.labels(route, method, status).inc()
-    HTTP_SECONDS.labels(route, method).observe(seconds)
+    _http_requests(route, method, status).inc()
+    _http_seconds(route, method).observe(seconds)
 
 
 @contextlib.contextmanager
@@ -95,8 +100,8 @@ def provider_request(provider: str, operation: str) -> Iterator[list[str]]:
     try:
         yield outcome
     finally:
-        PROVIDER_REQUESTS.labels(provider, operation, outcome[0] if outcome else "broke").inc()
-        PROVIDER_SECONDS.labels(provider, operation).observe(time.perf_counter() - began)
+        _asked(provider, operation, outcome[0] if outcome else "broke").inc()
+        _asked_seconds(provider, operation).observe(time.perf_counter() - began)
 
 
 def rendered(registry: prometheus.CollectorRegistry = REGISTRY) -> bytes:

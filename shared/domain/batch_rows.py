@@ -222,7 +222,7 @@ class Checker:
             raise self._fault("no_endpoints", "No endpoint can serve this row.", "model")
         estimates = [candidate.estimate_micros for candidate in route.candidates]
         model = self._catalog.models[request.model]
-        turns = sum(len(turn.content) for turn in request.turns()) if isinstance(request, requests.TextRequest) else 0
+        turns = request.characters() if isinstance(request, requests.TextRequest) else 0
         is_text = isinstance(request, requests.TextRequest)
         allowed = min(model.max_prompt_characters - (turns - len(prompt) if turns else 0), requests.PROMPT_CHARACTERS)
         return Price(

@@ -67,7 +67,7 @@ def of_caller(request: requests.AnyRequest) -> list[Check]:
 
 def cost_micros(request: requests.AnyRequest, offer: offers.Offer) -> int:
     """The most this request should cost there, in micro-dollars."""
-    fares = offer.tariff.of(*offers.form(request))
+    fares = offer.tariff.of(*pricing.form(request))
     return offers.cost_micros(fares, pricing.expected_amounts(offer.model, request))
 
 
@@ -85,7 +85,7 @@ def caps(most: requests.MaxPrice) -> dict[models.Unit, Decimal]:
 
 
 def _within(request: requests.AnyRequest, most: requests.MaxPrice) -> Callable[[offers.Offer], bool]:
-    capped, form = caps(most), offers.form(request)
+    capped, form = caps(most), pricing.form(request)
     return lambda offer: all(usd <= capped.get(unit, usd) for unit, usd in offer.tariff.of(*form))
 
 

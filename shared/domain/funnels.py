@@ -104,7 +104,7 @@ _CAP_NAMES = {
 
 def _raise_caps(request: requests.AnyRequest, offer: offers.Offer) -> str:
     capped = filters.caps(request.provider.max_price or requests.MaxPrice())
-    over = [(unit, usd) for unit, usd in offer.tariff.of(*offers.form(request)) if usd > capped.get(unit, usd)]
+    over = [(unit, usd) for unit, usd in offer.tariff.of(*pricing.form(request)) if usd > capped.get(unit, usd)]
     told = [
         f"provider.max_price.{_CAP_NAMES[unit]} to {format(usd * 1_000_000 if unit.endswith('token') else usd, 'f')}"
         for unit, usd in over

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.domain import models, pricing, requests
+from shared.domain import models, pricing
 
 Fares = tuple[tuple[models.Unit, Decimal], ...]
 _NOTHING = Decimal(0)
@@ -38,13 +38,6 @@ class Offer:
     slugs: frozenset[str]
     takes: frozenset[str]
     tariff: Tariff
-
-
-def form(request: requests.AnyRequest) -> tuple[str | None, str | None]:
-    """The resolution and size a request names; prices may depend on them."""
-    if isinstance(request, requests.VideoRequest):
-        return request.resolution, request.size
-    return (None, request.size) if isinstance(request, requests.ImageRequest) else (None, None)
 
 
 def cost_micros(fares: Fares, amounts: Mapping[models.Unit, Decimal]) -> int:

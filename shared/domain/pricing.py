@@ -67,19 +67,21 @@ def expected_amounts(model: models.Model, request: requests.AnyRequest) -> dict[
         tokens = sum(len(text) // CHARACTERS_PER_TOKEN + 1 for text in request.input)
         amounts[models.Unit.INPUT_TOKEN] = Decimal(tokens)
     else:
-        characters = sum(len(turn.content) for turn in request.turns())
-        amounts[models.Unit.INPUT_TOKEN] = Decimal(characters // CHARACTERS_PER_TOKEN + 1)
+        amounts[models.Unit.INPUT_TOKEN] = Decimal(request.characters() // CHARACTERS_PER_TOKEN + 1)
         amounts[models.Unit.OUTPUT_TOKEN] = Decimal(request.max_tokens or DEFAULT_OUTPUT_TOKENS)
     return amounts
 
 
 def _price(endpoint: models.Endpoint, request: requests.AnyRequest, amounts: _AMOUNTS) -> int:
-    usd = sum((_unit_price(endpoint, unit, request) * amount for unit, amount in amounts.items()), Decimal(0))
-    return to_micros(usd)
+    asked = form(request)
+    return to_micros(sum([unit_price(endpoint, unit, *asked) * amount for unit, amount in amounts.items()], Decimal(0)))
 
 
-def _unit_price(endpoint: models.Endpoint, unit: models.Unit, request: requests.AnyRequest) -> Decimal:
-    return unit_price(endpoint, unit, getattr(request, "resolution", None), getattr(request, "size", None))
+def form(request: requests.AnyRequest) -> tuple[str | None, str | None]:
+    """The resolution and size a request names; prices may depend on them."""
+    if isinstance(request, requests.VideoRequest):
+        return request.resolution, request.size
+    return (None, request.size) if isinstance(request, requests.ImageRequest) else (None, None)
 
 
 def unit_price(endpoint: models.Endpoint, unit: models.Unit, resolution: str | None, size: str | None) -> Decimal:
@@ -89,8 +91,8 @@ def unit_price(endpoint: models.Endpoint, unit: models.Unit, resolution: str | N
         for price in endpoint.prices
         if price.unit == unit and price.resolution in (None, resolution) and price.size in (None, size)
     ]
-    if not fitting:
-        return Decimal(0)
+    if len(fitting) < 2:
+        return fitting[0].usd if fitting else Decimal(0)
     return max(fitting, key=lambda price: (_particularity(price), price.usd)).usd
 
 

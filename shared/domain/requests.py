@@ -217,6 +217,10 @@ class TextRequest(Request):
         """The conversation, whichever way it was sent."""
         return self.messages or [Message(role="user", content=self.prompt or "")]
 
+    def characters(self) -> int:
+        """How long the conversation is."""
+        return sum(len(turn.content) for turn in self.messages or ()) or len(self.prompt or "")
+
 
 class EmbeddingRequest(Request):
     """Ask for one vector for each text."""

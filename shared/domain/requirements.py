@@ -77,7 +77,7 @@ def _check_parameters(model: models.Model, request: requests.AnyRequest) -> None
 def _check_prompt(model: models.Model, request: requests.AnyRequest) -> None:
     if isinstance(request, requests.TextRequest):
         length, field = (
-            sum(len(turn.content) for turn in request.turns()),
+            request.characters(),
             "prompt" if request.prompt else "messages",
         )
     elif isinstance(request, requests.EmbeddingRequest):

@@ -105,7 +105,7 @@ class _Decision:
         self._ranker = ranker
         self._checks = [*filters.of_operator(usable_providers, snapshot), *filters.of_caller(request)]
         self._parameters = requirements.asked_parameters(request)
-        self._form = offers.form(request)
+        self._form = pricing.form(request)
         self._excluded: list[Excluded] = []
         self._spare_micros = 0
 

@@ -23,6 +23,7 @@ GENERATE_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 86_400.0
 # What reading an answer of an unexpected shape raises. Whatever a provider sends, an adapter does not raise.
 MISSHAPEN = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 # Given bytes, aiohttp looks through a list of types to find this one.
 _Payload = aiohttp.BytesPayload
 # The errors that tell for sure that not a byte of the request was sent. All others leave doubt.
@@ -132,8 +133,7 @@ def _content(body: Mapping[str, Any] | None, form: Form | None) -> tuple[dict[st
         made = httpx.Request("POST", "http://form", files=parts)
         return {"Content-Type": made.headers["content-type"]}, _Payload(made.read())
     if body is not None:
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return {"Content-Type": "application/json"}, _Payload(text.encode())
+        return {"Content-Type": "application/json"}, _Payload(_JSON.encode(body).encode())
     return {}, None
 
 

@@ -16,6 +16,7 @@ from shared.domain import (
     models,
     names,
     offers,
+    pricing,
     requests,
     requirements,
     routing,
@@ -231,7 +232,7 @@ def _new_job(new: NewRequest, catalog: models.Catalog, route: routing.Route, now
 def prices_of(catalog: models.Catalog, request: requests.AnyRequest) -> dict[str, dict[str, str]]:
     """Today's prices of every endpoint that might come to serve it, also those that are out of the route now."""
     offered = (offer for slug in request.asked_models() for offer in offers.of_model(catalog, slug))
-    form = offers.form(request)
+    form = pricing.form(request)
     return {offer.name: offers.written(offer.tariff.of(*form)) for offer in offered}
 
 
