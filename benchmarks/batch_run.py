@@ -70,10 +70,10 @@ async def batch(local: stack.Stack, folder: Path, rows: int) -> float:
         while made["status"] == "validating":
             made = await api.get(f"/v1/batches/{made['id']}")
         began = time.perf_counter()
-        await api.post(f"/v1/batches/{made['id']}/start")
+        made = await api.post(f"/v1/batches/{made['id']}/start")
         while made["counts"]["completed"] < rows:
-            made = await api.get(f"/v1/batches/{made['id']}")
             await asyncio.sleep(0.1)
+            made = await api.get(f"/v1/batches/{made['id']}")
         return time.perf_counter() - began
 
 
