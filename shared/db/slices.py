@@ -10,7 +10,7 @@ from shared.db.tables import batch_rows as row_tables
 from shared.db.tables import batches as tables
 from shared.db.tables import processes as process_tables
 from shared.db.tables import slices as slice_tables
-from shared.domain import batches, slices
+from shared.domain import batches, shares
 
 RING_AGAIN_SECONDS = 1.0
 RUNG_AT_ONCE = 200
@@ -103,10 +103,11 @@ async def ring(
     """The batches to ring for now and how often, by priority, then whose turn was longest ago. Each is rung again
     a second later, in case its doorbell was lost.
     """
-    running = sa.select(_S.c.batch_number, sa.func.count().label("slices")).group_by(_S.c.batch_number).subquery()
+    mine = sa.select(sa.func.array_agg(_S.c.held)).where(_S.c.batch_number == _B.c.number).scalar_subquery()
+    held = sa.func.coalesce(mine, sa.text("'{}'::int[]")).label("held")
+    most = _B.c.wishes["max_concurrency"].as_integer().label("most")
     due = await connection.execute(
-        sa.select(_B.c.number, _B.c.id, _B.c.tenant_id, _B.c.status, _B.c.queued, _B.c.in_progress, running.c.slices)
-        .join(running, running.c.batch_number == _B.c.number, isouter=True)
+        sa.select(_B.c.number, _B.c.id, _B.c.tenant_id, _B.c.status, _B.c.queued, most, held)
         .where(_B.c.status.in_(sorted(batches.WORKING)), _B.c.ring_at <= now)
         .order_by(_B.c.priority.desc(), _B.c.rung_at)
         .limit(RUNG_AT_ONCE)
@@ -116,8 +117,8 @@ async def ring(
     if not found:
         return []
     tenants, busy, workers = await _crowd(connection)
-    waiting = [slices.Waiting(row.id, row.tenant_id, row.slices or 0, _wanted(row, rows_per_slice)) for row in found]
-    given = slices.shares(waiting, tenants, busy, workers * slots_per_worker)
+    waiting = [shares.Waiting(row.id, row.tenant_id, len(row.held), _wanted(row, rows_per_slice)) for row in found]
+    given = shares.of(waiting, tenants, busy, workers * slots_per_worker)
     rung = [row.number for row in found if given[row.id]]
     later = sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, RING_AGAIN_SECONDS)
     numbers = [row.number for row in found]
@@ -129,7 +130,7 @@ async def ring(
 def _wanted(row: Any, rows_per_slice: int) -> int:  # noqa: ANN401 - a row of the query above
     if row.status != batches.BatchStatus.IN_PROGRESS:
         return 1
-    return slices.slices_wanted(row.queued, rows_per_slice)
+    return shares.wanted(row.queued, row.most, row.held, rows_per_slice)
 
 
 async def _crowd(connection: engine.Connection) -> tuple[int, int, int]:

@@ -1,6 +1,5 @@
-"""What happens to the rows of a slice, and how slices are shared out. Pure."""
+"""What happens to the rows of a slice. Pure."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -266,35 +265,3 @@ def _failed(row: batch_rows.Row, fault: faults.Fault, now: datetime) -> Outcome:
 
 def _cost(ask: Ask, usage: outputs.Usage | None) -> int:
     return pricing.actual(ask.model, ask.endpoint, ask.order.request, usage)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A batch that wants slices: how many it has, and for how many it has work."""
-
-    batch_id: str
-    tenant_id: str
-    slices: int
-    wanted: int
-
-
-def shares(waiting: Sequence[Waiting], tenants: int, busy: int, slots: int) -> dict[str, int]:
-    """How many more slices each batch may have, in the order given: every tenant the same, and every batch of a
-    tenant the same. One slot is kept free, so that a newcomer need not wait for a slice of a large batch to end.
-    """
-    free = max(slots - busy, 0)
-    of_tenant: dict[str, int] = {}
-    for item in waiting:
-        of_tenant[item.tenant_id] = of_tenant.get(item.tenant_id, 0) + 1
-    given: dict[str, int] = {}
-    for item in waiting:
-        share = max((slots - 1) // max(tenants, 1) // of_tenant[item.tenant_id], 1)
-        more = max(min(share - item.slices, item.wanted, free), 0)
-        given[item.batch_id] = more
-        free -= more
-    return given
-
-
-def slices_wanted(rows: int, rows_per_slice: int) -> int:
-    """For how many slices there is work; at least one, which looks after the batch."""
-    return max(math.ceil(rows / rows_per_slice), 1)

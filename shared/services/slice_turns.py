@@ -23,7 +23,7 @@ Supply = slices.Supply
 @dataclass(frozen=True, slots=True)
 class InHand:
     """What a slice goes on having in hand: rows in the air, and rows that wait for others to come back. `ahead`: how
-    many may wait.
+    many may wait for each that may be in the air.
     """
 
     in_the_air: int = 0
@@ -83,7 +83,7 @@ async def turn(
 async def _fill(this: _Turn, held: InHand) -> Taken:
     air = held.in_the_air
     at_once = air + await shares.room(this.connection, this.batch, this.supply, this.here.number, air)
-    room = min(this.supply.room, at_once + min(held.ahead, at_once) - air - held.waiting)
+    room = min(this.supply.room, at_once * (1 + held.ahead) - air - held.waiting)
     return Taken(await _take(this, room) if room > 0 else (), at_once)
 
 

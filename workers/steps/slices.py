@@ -27,6 +27,8 @@ LOOK_AGAIN_SECONDS = 1.0
 WRITE_SECONDS = 30.0
 # Where an answer takes longer, nothing is gained by having the next row at hand.
 QUICK_SECONDS = 0.5
+# A turn takes about as long as so many rows for each in the air.
+AHEAD = 2
 
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
 
@@ -136,13 +138,13 @@ class Stream:
         return len(self._air) + len(self._waiting)
 
     def _room(self) -> int:
-        return max(self._width - self._in_hand, 0)
+        return max(self._width * (1 + self._ahead()) - self._in_hand, 0)
 
     def _ahead(self) -> int:
-        """How many rows may wait. They are written down as sent: only what is asked again under its key may be left
-        behind by a process that dies, and nobody likes to wait who is so written down.
+        """How many rows may wait for each in the air. They are written down as sent: only what is asked again under its
+        key may be left behind by a process that dies, and nobody likes to wait who is so written down.
         """
-        return self._width if self._asker.may_repeat and self._asker.seconds < QUICK_SECONDS else 0
+        return AHEAD if self._asker.may_repeat and self._asker.seconds < QUICK_SECONDS else 0
 
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
         supply, now = replace(batch_rows.supply(self._at, room), leave=self._places.known), clock.now()

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from shared.db import engine, schema
 from shared.domain import capacity, keys
 from shared.providers import base, measured
 from shared.services import capacity as capacity_services
+from shared.services import due, slice_turns
 from shared.services import keys as key_services
-from shared.services import slice_turns
+from shared.services import slices as slice_services
 from shared.storage import objects as storage
 from tests.integration.batches import conftest
 from workers import context
+from workers.steps import batch_rows as row_steps
 from workers.steps import slices
 
 TEXT = {"model": "sandbox/text-instant", "template": "About {{name}}"}
@@ -145,6 +149,27 @@ class TestOfRowsThatWait:
 
         monkeypatch.setattr(slice_turns, "turn", noted)
         return counted
+
+    async def test_a_batch_whose_slice_is_full_is_rung_for_no_more(
+        self, send: conftest.Send, drive: conftest.Drive, worker: context.Context, api: httpx.AsyncClient
+    ) -> None:
+        batch = (await send(names(200), **TEXT, max_concurrency="5", dry_run="true")).json()
+        await drive(batch["id"], "ready")
+        await api.post(f"/v1/batches/{batch['id']}/start")
+        supply = row_steps.supply(worker, 5)
+        here = await slice_services.begin(worker.db, batch["id"], worker.process_id, supply)
+        assert here is not None
+
+        async def rung(seconds: float) -> list[tuple[str, int]]:
+            return await due.take_slices(worker.db, clock.now() + timedelta(seconds=seconds), 4, 40)
+
+        assert await rung(1) == [(batch["id"], 1)]
+        taken = await slice_turns.turn(worker.db, here, [], supply, clock.now(), slice_turns.InHand())
+        assert len(taken.asks) == 5
+        assert await rung(3) == []
+        await slice_turns.turn(worker.db, here, [], replace(supply, room=0), clock.now(), slice_turns.InHand(2))
+        assert await rung(5) == [(batch["id"], 1)]
+        await slice_services.end(worker.db, here.number, here.batch, clock.now())
 
     async def test_they_are_in_hand_and_not_in_the_air(
         self, send: conftest.Send, drive: conftest.Drive, watcher: Watcher, in_hand: list[int]
