@@ -1,6 +1,7 @@
 """Who is calling, and what the key may do."""
 
 import asyncio
+import contextvars
 import hmac
 import math
 from dataclasses import dataclass
@@ -95,12 +96,11 @@ class Keys:
         self._counters = counters
         self._bad_keys_per_minute = bad_keys_per_minute
         self._remembered: dict[str, _Memory] = {}
-        self._generation = 0
+        self._looks: dict[str, asyncio.Task[key_rows.Holder | None]] = {}
 
     def forget(self) -> None:
         """Trust nothing that is remembered: some key has changed."""
-        self._remembered.clear()
-        self._generation += 1
+        self._remembered, self._looks = {}, {}
 
     async def identify(self, request: fastapi.Request) -> Caller:
         """The caller of this request; also binds who acts, for logs and audit. Raises UnauthenticatedError, and
@@ -133,20 +133,38 @@ class Keys:
 
     async def _holder(self, request: fastapi.Request, secret: str, digest: str) -> key_rows.Holder | None:
         """A key that cannot be one costs no look-up: its checksum is wrong. Nor does one from a locked address."""
-        moment = asyncio.get_running_loop().time()
+        memory = self._memory(digest)
+        if memory is None:
+            if keys.mode_of(secret) is None:
+                return None
+            await self._check_address(request)
+            memory = self._memory(digest)
+        return memory.holder if memory is not None else await self._look(digest)
+
+    def _memory(self, digest: str) -> _Memory | None:
         memory = self._remembered.get(digest)
-        if memory is not None and moment < memory.until:
-            return memory.holder
-        if keys.mode_of(secret) is None:
-            return None
-        await self._check_address(request)
-        generation = self._generation
-        holder = await key_services.find(self._db, digest, clock.now())
+        trusted = memory is not None and asyncio.get_running_loop().time() < memory.until
+        return memory if trusted else None
+
+    async def _look(self, digest: str) -> key_rows.Holder | None:
+        """One look for all who come with the key at the moment it is trusted no longer: of a busy one, dozens do."""
+        look = self._looks.get(digest)
+        if look is None:
+            # It goes on if the request that happened to be first is given up.
+            look = self._looks[digest] = asyncio.create_task(self._look_up(digest), context=contextvars.Context())
+        return await asyncio.shield(look)
+
+    async def _look_up(self, digest: str) -> key_rows.Holder | None:
+        looks, until = self._looks, asyncio.get_running_loop().time() + REMEMBERED_SECONDS
+        try:
+            holder = await key_services.find(self._db, digest, clock.now())
+        finally:
+            del looks[digest]
         # A change told of while we looked may not be in what we saw.
-        if generation == self._generation:
+        if looks is self._looks:
             if len(self._remembered) >= MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[digest] = _Memory(holder, moment + REMEMBERED_SECONDS)
+            self._remembered[digest] = _Memory(holder, until)
         return holder
 
     async def _check_address(self, request: fastapi.Request) -> None:

@@ -42,6 +42,10 @@ class House:
         made = httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers, timeout=60)
         return await self._exits.enter_async_context(made)
 
+    def forget(self, which: int = 0) -> None:
+        """What a process does that hears of a change of keys."""
+        self._apps[which].state.parts.keys.forget()
+
     async def operator(self, which: int = 0) -> httpx.AsyncClient:
         return await self.client(self.configured.admin_key.get_secret_value(), which)
 
