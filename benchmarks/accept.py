@@ -1,7 +1,7 @@
 """Accepted jobs a second (authenticated, validated, priced, budget reserved, durable) of one API process, over 32
 connections, against a bare FastAPI that parses the same body and answers 202.
 
-`python benchmarks/accept.py [--count 4000]`; prints `name ratio yardstick measured target` twice: rate, and p99.
+`python benchmarks/accept.py [--count 8000]`; prints `name ratio yardstick measured target` twice: rate, and p99.
 """
 
 import argparse
@@ -97,7 +97,7 @@ async def main(count: int, rounds: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=4000)
+    parser.add_argument("--count", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=figures.ROUNDS)
     given = parser.parse_args()
     asyncio.run(main(given.count, given.rounds))
