@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -48,18 +48,23 @@ class _Measured:
         self._sha256 = hashlib.sha256()
         self.size_bytes = 0
 
-    async def parts(self) -> AsyncIterator[bytes]:
-        """Bodies of PART_BYTES, the last one shorter; a single empty one for an empty stream."""
-        waiting = bytearray()
+    async def parts(self) -> AsyncIterator[bytearray]:
+        """Bodies of PART_BYTES, the last one shorter; a single empty one for an empty stream. Each is the receiver's:
+        nothing is copied, so that memory holds those on the line and the one that fills.
+        """
+        part = bytearray()
         async for chunk in self._chunks:
             self._count(chunk)
-            waiting += chunk
-            while len(waiting) >= PART_BYTES:
-                part = bytes(memoryview(waiting)[:PART_BYTES])
-                del waiting[:PART_BYTES]
-                yield part
-        if waiting or self.size_bytes == 0:
-            yield bytes(waiting)
+            rest = memoryview(chunk)
+            while rest:
+                room = PART_BYTES - len(part)
+                part += rest[:room]
+                rest = rest[room:]
+                if len(part) == PART_BYTES:
+                    yield part
+                    part = bytearray()
+        if part or self.size_bytes == 0:
+            yield part
 
     def _count(self, chunk: bytes) -> None:
         self.size_bytes += len(chunk)
@@ -82,7 +87,7 @@ class _Multipart:
         self._etags: dict[int, str] = {}
         self._number = 0
 
-    async def add(self, body: bytes) -> None:
+    async def add(self, body: bytearray) -> None:
         """Start sending the next part; waits while the line is full. Raises what an earlier part met."""
         while len(self._sending) >= PARTS_IN_FLIGHT:
             await self._settle(asyncio.FIRST_COMPLETED)
@@ -118,10 +123,12 @@ class _Multipart:
         except troubles.StorageError as error:
             log.warning("multipart_abort_failed", key=self._key, reason=error.message)
 
-    async def _send(self, number: int, body: bytes) -> None:
+    async def _send(self, number: int, body: bytearray) -> None:
+        # boto3's stubs do not know that it takes these. Bytes it would copy, to send them with the headers.
+        part = cast("bytes", body)
         answer = await self._place.run(
             lambda: self._place.client.upload_part(
-                Bucket=self._place.of(self._key), Key=self._key, UploadId=self._upload_id, PartNumber=number, Body=body
+                Bucket=self._place.of(self._key), Key=self._key, UploadId=self._upload_id, PartNumber=number, Body=part
             )
         )
         self._etags[number] = answer["ETag"]
@@ -151,22 +158,22 @@ async def put_stream(place: bucket.Bucket, target: Target, chunks: AsyncIterator
     """See `objects.Objects.put_stream`."""
     measured = _Measured(chunks, limit_bytes)
     parts = measured.parts()
-    first = await anext(parts)
-    second = await anext(parts, None)
-    if second is None:
-        await put(place, target, first)
+    begun = [part for part in (await anext(parts), await anext(parts, None)) if part is not None]
+    if len(begun) == 1:
+        await put(place, target, bytes(begun[0]))
     else:
-        await _send_parts(place, target, (first, second), parts)
+        await _send_parts(place, target, begun, parts)
     return measured.stored(target.key)
 
 
 async def _send_parts(
-    place: bucket.Bucket, target: Target, first_parts: tuple[bytes, ...], parts: AsyncIterator[bytes]
+    place: bucket.Bucket, target: Target, begun: list[bytearray], parts: AsyncIterator[bytearray]
 ) -> None:
     upload = await _start(place, target)
     try:
-        for part in first_parts:
-            await upload.add(part)
+        # Taken out of the list, so that nobody keeps them until the end.
+        while begun:
+            await upload.add(begun.pop(0))
         async for part in parts:
             await upload.add(part)
         await upload.finish()

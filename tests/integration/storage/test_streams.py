@@ -161,7 +161,7 @@ async def test_at_most_two_parts_are_on_the_line(store: objects.Objects, monkeyp
     most, now = 0, 0
     real = uploads._Multipart._send  # noqa: SLF001
 
-    async def counted(upload: uploads._Multipart, number: int, body: bytes) -> None:
+    async def counted(upload: uploads._Multipart, number: int, body: bytearray) -> None:
         nonlocal most, now
         now += 1
         most = max(most, now)
