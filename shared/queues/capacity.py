@@ -92,9 +92,12 @@ class Places:
             return self._away(error)
         return _read(cast("list[Any]", answer), demand)
 
-    async def take_rows(self, demand: capacity.Demand, held: Mapping[int, int], wanted: int) -> Granted | Cold | Away:
-        """Take up to `wanted` places for a slice (`demand.slot`) that has `held` by key; of those it is reminded, and
-        with nothing wanted only that. Never raises. What is held may be repeated; what is granted counts once more.
+    async def take_rows(
+        self, demand: capacity.Demand, held: Mapping[int, int], wanted: int, spare: int
+    ) -> Granted | Cold | Away:
+        """Take up to `wanted` places for a slice (`demand.slot`) that has `held` by key, as long as `spare` of each key
+        stay free; of those it has Redis is reminded, and with nothing wanted only that. Never raises. What is held may
+        be repeated; what is granted counts once more.
         """
         untold = [each for each in demand.credentials if _base(demand.endpoint, each) not in self._told]
         if time.monotonic() < self._blind_until:
@@ -104,7 +107,7 @@ class Places:
         keys = [key for each in demand.credentials for key in _keys(demand.endpoint, each)]
         has = [held.get(each, 0) for each in demand.credentials]
         try:
-            args: list[str | int] = [demand.slot, demand.concurrency, demand.per_minute, wanted, *has]
+            args: list[str | int] = [demand.slot, demand.concurrency, demand.per_minute, wanted, spare, *has]
             answer = cast("list[Any]", await self._take_rows(keys=keys, args=args))
         except _LOST as error:
             return self._away(error)

@@ -61,12 +61,12 @@ redis.call('EXPIRE', sent, 61)
 return {{'taken', best}}
 """
 
-# KEYS: as above, without the crowd. ARGV: slice, limit, limit a minute, how many are wanted, how many it has with each
-# key. Answers {'cold', i}, or {'rows', milliseconds to wait, how many more with each key}.
+# KEYS: as above, without the crowd. ARGV: slice, limit, limit a minute, how many are wanted, how many must stay free,
+# how many it has with each key. Answers {'cold', i}, or {'rows', milliseconds to wait, how many more with each key}.
 TAKE_ROWS = f"""{OTHERS}
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local slice, limit, rate, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local slice, limit, rate, wanted = ARGV[1], tonumber(ARGV[2]) - tonumber(ARGV[5]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local keys, wait = math.floor(#KEYS / 5), {int(capacity.LONGEST_WAIT_SECONDS * 1000)}
 local answer = {{'rows', 0}}
 for i = 0, keys - 1 do
@@ -75,7 +75,7 @@ end
 for i = 0, keys - 1 do
   local slots, sent, hold, rows = KEYS[i * 5 + 1], KEYS[i * 5 + 2], KEYS[i * 5 + 3], KEYS[i * 5 + 5]
   redis.call('ZREMRANGEBYSCORE', slots, '-inf', now)
-  local has, held, more = tonumber(ARGV[5 + i]), redis.call('PTTL', hold), 0
+  local has, held, more = tonumber(ARGV[6 + i]), redis.call('PTTL', hold), 0
   if held > 0 then wait = math.min(wait, held)
   else
     local room = limit - redis.call('ZCARD', slots) - others(rows, slice, now) - has

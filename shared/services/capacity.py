@@ -54,13 +54,15 @@ class Capacity:
                     break
         return Place(None, demand)
 
-    async def take_rows(self, demand: capacity.Demand, held: Mapping[int, int], wanted: int) -> places.Granted:
-        """Up to `wanted` places for a slice of a batch, whose name is `demand.slot`, and which has `held` by key.
-        While Redis is away, the rate holds for each process by itself, and what is in the air is counted by the slice.
-        Commits nothing; never raises but for the database.
+    async def take_rows(
+        self, demand: capacity.Demand, held: Mapping[int, int], wanted: int, spare: int = 0
+    ) -> places.Granted:
+        """Up to `wanted` places for a slice of a batch, whose name is `demand.slot`, and which has `held` by key; as
+        long as `spare` of each key stay free for others. While Redis is away, the rate holds for each process by
+        itself, and what is in the air is counted by the slice. Commits nothing; never raises but for the database.
         """
         for _ in range(len(demand.credentials) + SPARE_TRIES):
-            answer = await self._places.take_rows(demand, held, wanted)
+            answer = await self._places.take_rows(demand, held, wanted, spare)
             match answer:
                 case places.Granted():
                     return answer

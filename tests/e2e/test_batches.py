@@ -86,7 +86,7 @@ async def test_every_row_has_one_outcome_whatever_dies_and_a_retry_brings_the_re
     # A refusal for good, so that some rows fail; and 503s, which are tried again.
     await provider.post("/faults", json={"error_rate": 0.05, "status": 400, "places": ["submit"], "seed": 7})
     file = prompts(tmp_path / "prompts.csv", ROWS)
-    fields = {"model": "sandbox/text-instant", "template": "Describe {{name}}", "max_concurrency": "100"}
+    fields = {"model": "sandbox/text-instant", "template": "Describe {{name}}", "max_concurrency": "400"}
     batch_id = (await owner.upload("/v1/batches", file, fields))["id"]
     for worker, share in (("worker-1", 0.2), ("worker-2", 0.5)):
         seen = await until(owner, batch_id, functools.partial(is_so_far, rows=ROWS * share))

@@ -106,7 +106,7 @@ class Stream:
         self._moved = 0
         self._asker = batch_rows.Asker(at, here)
         self._waiting: collections.deque[tuple[slices.Ask, datetime]] = collections.deque()
-        self._at_once = 0
+        self._at_once = 1
         self._back: list[asyncio.Task[slice_services.Result]] = []
         self._wanted = 1
         self._enough = asyncio.Event()
@@ -118,10 +118,10 @@ class Stream:
         try:
             while True:
                 over = asyncio.get_running_loop().time() >= until or self._at.stopping.is_set()
-                await self._places.fill(0 if over else self._room())
+                await self._places.fill(0 if over else self._room(), self._at_once)
                 await self._turn(results, 0 if over else self._room())
                 # The first rows, and those of other models: only now it is known where there must be room.
-                while not over and self._places.known.lacking and await self._places.fill(self._room()):
+                while not over and self._places.known.lacking and await self._places.fill(self._room(), self._at_once):
                     await self._turn([], self._room())
                 if not self._in_hand:
                     return self._moved
@@ -144,7 +144,8 @@ class Stream:
         """How many rows may wait for each in the air. They are written down as sent: only what is asked again under its
         key may be left behind by a process that dies, and nobody likes to wait who is so written down.
         """
-        return AHEAD if self._asker.may_repeat and self._asker.seconds < QUICK_SECONDS else 0
+        quick = self._asker.may_repeat and self._asker.seconds < QUICK_SECONDS
+        return AHEAD if quick and not self._places.crowded else 0
 
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
         supply, now = replace(batch_rows.supply(self._at, room), leave=self._places.known), clock.now()

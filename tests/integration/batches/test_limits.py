@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -178,6 +178,22 @@ class TestOfRowsThatWait:
         assert (await drive(batch["id"]))["counts"]["completed"] == 200
         assert (watcher.most, watcher.all) == (5, 200)
         assert max(in_hand) > 5
+
+    async def test_they_leave_others_half_of_the_places(
+        self, send: conftest.Send, drive: conftest.Drive, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept: list[int] = []
+        turn = slice_turns.turn
+
+        async def noted(*arguments: Any) -> slice_turns.Taken:
+            counted = cast("dict[bytes, bytes]", await server.hgetall(f"genqueue:capacity:{ENDPOINT}#0:rows"))
+            kept.extend(int(each.decode().partition("|")[0]) for each in counted.values())
+            return await turn(*arguments)
+
+        monkeypatch.setattr(slice_turns, "turn", noted)
+        batch = (await send(names(400), **TEXT, max_concurrency="20")).json()
+        assert (await drive(batch["id"]))["counts"]["completed"] == 400
+        assert 20 < max(kept) <= 25
 
     @pytest.mark.parametrize("provider", ["sandbox-searchable", "sandbox-plain"])
     async def test_none_waits_for_a_provider_that_takes_no_key(
