@@ -102,7 +102,7 @@ async def begin(connection: engine.Connection, wanted: Sequence[Intention]) -> s
     """Write down the intentions, before anybody is asked; answers the ids of the jobs that are still claimed."""
     own = [claims.given(each.job, attempt_id=each.attempt.id, decision=each.decision) for each in wanted]
     values = {"given": recordsets.text(own), "attempts": recordsets.text([_columns(each.attempt) for each in wanted])}
-    return {row["id"] for row in await _BEGIN.rows(connection, **values)}
+    return {row["id"] for row in await _BEGIN.rows(connection, **values, patience=claims.PATIENCE)}
 
 
 async def send(connection: engine.Connection, wanted: Sequence[Sending]) -> dict[str, asyncpg.Record]:
@@ -111,7 +111,8 @@ async def send(connection: engine.Connection, wanted: Sequence[Sending]) -> dict
     could not become so.
     """
     own = [claims.given(each.job, attempt_id=each.attempt.id, moment=each.now) for each in wanted]
-    return {row["held"]: row for row in await _SEND.rows(connection, given=recordsets.text(own))}
+    found = await _SEND.rows(connection, given=recordsets.text(own), patience=claims.PATIENCE)
+    return {row["held"]: row for row in found}
 
 
 async def win(connection: engine.Connection, won: Sequence[Win]) -> dict[str, jobs.Job | None]:
@@ -120,7 +121,8 @@ async def win(connection: engine.Connection, won: Sequence[Win]) -> dict[str, jo
     """
     own = [claims.given(each.job, attempt_id=each.attempt.id, moment=each.now) for each in won]
     values = {"given": recordsets.text(own), "attempts": recordsets.text([_told(each) for each in won])}
-    found = {row["held"]: rows.job(row) if row["id"] else None for row in await _WIN.rows(connection, **values)}
+    told = await _WIN.rows(connection, **values, patience=claims.PATIENCE)
+    found = {row["held"]: rows.job(row) if row["id"] else None for row in told}
     await attempt_rows.keep_bodies(
         connection, {each.attempt.id: each.sources for each in won if found.get(each.job.id)}
     )

@@ -26,8 +26,14 @@ class LostClaimError(Exception):
     """Another process has claimed this job since; whatever this one learned is not written."""
 
 
+# How long a statement about many jobs waits for a row that somebody holds: the others wait with it. A commit that
+# takes its time, of whoever has a budget's row, is no reason to let each go by itself.
+PATIENCE = "500ms"
 # Whose job it is now: who writes to a claimed job names its fence and itself.
 FENCED = "jobs.fence = given.fence AND jobs.lease_owner = given.lease_owner"
+# As a column of `given`: it is set once, before the first lock is taken, and counts until the transaction ends; without
+# one, for this statement.
+_PATIENCE = "(SELECT set_config('lock_timeout', :patience, true)) AS patience"
 
 
 def _claim() -> prepared.Prepared:
@@ -36,7 +42,8 @@ def _claim() -> prepared.Prepared:
     return prepared.Prepared(
         sa.text(f"""
             WITH given AS MATERIALIZED (
-              SELECT * FROM {recordsets.shaped("given", id="text", owner="text", moment="timestamptz")}
+              SELECT given.*, {_PATIENCE}
+              FROM {recordsets.shaped("given", id="text", owner="text", moment="timestamptz")}
             ), free AS MATERIALIZED (
               SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
               WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND jobs.lease_owner IS NULL
@@ -75,17 +82,18 @@ class Taken:
 
 async def claim(connection: engine.Connection, wanted: Sequence[Wanted]) -> dict[str, Taken]:
     """Take those of these jobs that are due and that nobody holds, in one statement. None is wanted twice."""
-    taken = await _CLAIM.rows(connection, given=recordsets.text(wanted))
+    taken = await _CLAIM.rows(connection, given=recordsets.text(wanted), patience=PATIENCE)
     return {row["id"]: Taken(rows.job(row), row["body"] or {}, row["prices"] or {}) for row in taken}
 
 
 def still_held(**columns: str) -> str:
     """The beginning of a statement about claimed jobs. `given` is its parameter of that name: id, fence and lease_owner
-    of each, and these `columns`. `held` are those of them whose claim is still theirs who give it, locked in one order.
+    of each, and these `columns`. `held` are those of them whose claim is still theirs who give it, locked in one order;
+    the parameter `patience` is how long any lock is waited for, until the transaction ends.
     """
     shape = recordsets.shaped("given", id="text", fence="bigint", lease_owner="text", **columns)
     return f"""
-        WITH given AS MATERIALIZED (SELECT * FROM {shape}),
+        WITH given AS MATERIALIZED (SELECT given.*, {_PATIENCE} FROM {shape}),
         held AS MATERIALIZED (
           SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
           WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND {FENCED} ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
