@@ -71,7 +71,7 @@ _SEND = prepared.Prepared(
         sent AS (
           UPDATE attempts SET status = 'sent', sent_at = held.moment, ask_count = 1 FROM held
           WHERE attempts.id = held.attempt_id AND attempts.id = ANY(ARRAY(SELECT attempt_id FROM held))
-            AND {_from(states.AttemptStatus.SENT)}
+            AND ({_from(states.AttemptStatus.SENT)} OR attempts.status = 'sent' AND attempts.sent_at = held.moment)
           RETURNING held.*
         ), started AS (
           UPDATE jobs SET status = 'in_progress', started_at = sent.moment, sequence = sequence + 1 FROM sent
@@ -108,7 +108,8 @@ async def begin(connection: engine.Connection, wanted: Sequence[Intention]) -> s
 async def send(connection: engine.Connection, wanted: Sequence[Sending]) -> dict[str, asyncpg.Record]:
     """Write down that these asks are about to leave, and start those jobs that were queued. By the id of each job that
     is still claimed: its row if it was started, with `receivers` and the event's number; `sent` is None if the attempt
-    could not become so.
+    could not become so. May be repeated, if it is not known whether it was committed: what became so at that very
+    `now` is no other's, and there is no second event.
     """
     own = [claims.given(each.job, attempt_id=each.attempt.id, moment=each.now) for each in wanted]
     found = await _SEND.rows(connection, given=recordsets.text(own), patience=claims.PATIENCE)
