@@ -6,7 +6,6 @@ It holds no state: two relays may run, and one that dies is missed by nobody for
 import asyncio
 import contextlib
 import dataclasses
-import gc
 import math
 import signal
 from datetime import datetime
@@ -15,7 +14,7 @@ import asyncpg
 import structlog
 import uvloop
 
-from shared import clock, failpoints, logs, metrics, settings
+from shared import clock, collector, failpoints, logs, metrics, settings
 from shared.db import engine
 from shared.domain import receivers
 from shared.queues import hints
@@ -182,9 +181,7 @@ async def _run_until_told(configured: settings.Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     # The signal to read the catalog again goes to all processes; the relay knows no models.
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: _log.info("hangup_ignored"))
-    # What is there now stays: the collector of cycles need not look through it again.
-    gc.collect()
-    gc.freeze()
+    collector.spare()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

@@ -71,7 +71,7 @@ _SEND = prepared.Prepared(
         sent AS (
           UPDATE attempts SET status = 'sent', sent_at = held.moment, ask_count = 1 FROM held
           WHERE attempts.id = held.attempt_id AND attempts.id = ANY(ARRAY(SELECT attempt_id FROM held))
-            AND {_from(states.AttemptStatus.SENT)}
+            AND ({_from(states.AttemptStatus.SENT)} OR attempts.status = 'sent' AND attempts.sent_at = held.moment)
           RETURNING held.*
         ), started AS (
           UPDATE jobs SET status = 'in_progress', started_at = sent.moment, sequence = sequence + 1 FROM sent
@@ -102,16 +102,18 @@ async def begin(connection: engine.Connection, wanted: Sequence[Intention]) -> s
     """Write down the intentions, before anybody is asked; answers the ids of the jobs that are still claimed."""
     own = [claims.given(each.job, attempt_id=each.attempt.id, decision=each.decision) for each in wanted]
     values = {"given": recordsets.text(own), "attempts": recordsets.text([_columns(each.attempt) for each in wanted])}
-    return {row["id"] for row in await _BEGIN.rows(connection, **values)}
+    return {row["id"] for row in await _BEGIN.rows(connection, **values, patience=claims.PATIENCE)}
 
 
 async def send(connection: engine.Connection, wanted: Sequence[Sending]) -> dict[str, asyncpg.Record]:
     """Write down that these asks are about to leave, and start those jobs that were queued. By the id of each job that
     is still claimed: its row if it was started, with `receivers` and the event's number; `sent` is None if the attempt
-    could not become so.
+    could not become so. May be repeated, if it is not known whether it was committed: what became so at that very
+    `now` is no other's, and there is no second event.
     """
     own = [claims.given(each.job, attempt_id=each.attempt.id, moment=each.now) for each in wanted]
-    return {row["held"]: row for row in await _SEND.rows(connection, given=recordsets.text(own))}
+    found = await _SEND.rows(connection, given=recordsets.text(own), patience=claims.PATIENCE)
+    return {row["held"]: row for row in found}
 
 
 async def win(connection: engine.Connection, won: Sequence[Win]) -> dict[str, jobs.Job | None]:
@@ -120,7 +122,8 @@ async def win(connection: engine.Connection, won: Sequence[Win]) -> dict[str, jo
     """
     own = [claims.given(each.job, attempt_id=each.attempt.id, moment=each.now) for each in won]
     values = {"given": recordsets.text(own), "attempts": recordsets.text([_told(each) for each in won])}
-    found = {row["held"]: rows.job(row) if row["id"] else None for row in await _WIN.rows(connection, **values)}
+    told = await _WIN.rows(connection, **values, patience=claims.PATIENCE)
+    found = {row["held"]: rows.job(row) if row["id"] else None for row in told}
     await attempt_rows.keep_bodies(
         connection, {each.attempt.id: each.sources for each in won if found.get(each.job.id)}
     )

@@ -26,8 +26,14 @@ class LostClaimError(Exception):
     """Another process has claimed this job since; whatever this one learned is not written."""
 
 
+# How long a statement about many jobs waits for a row that somebody holds: the others wait with it. A commit that
+# takes its time, of whoever has a budget's row, is no reason to let each go by itself.
+PATIENCE = "500ms"
 # Whose job it is now: who writes to a claimed job names its fence and itself.
 FENCED = "jobs.fence = given.fence AND jobs.lease_owner = given.lease_owner"
+# As a column of `given`: it is set once, before the first lock is taken, and counts until the transaction ends; without
+# one, for this statement.
+_PATIENCE = "(SELECT set_config('lock_timeout', :patience, true)) AS patience"
 
 
 def _claim() -> prepared.Prepared:
@@ -36,7 +42,8 @@ def _claim() -> prepared.Prepared:
     return prepared.Prepared(
         sa.text(f"""
             WITH given AS MATERIALIZED (
-              SELECT * FROM {recordsets.shaped("given", id="text", owner="text", moment="timestamptz")}
+              SELECT given.*, {_PATIENCE}
+              FROM {recordsets.shaped("given", id="text", owner="text", moment="timestamptz")}
             ), free AS MATERIALIZED (
               SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
               WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND jobs.lease_owner IS NULL
@@ -75,17 +82,18 @@ class Taken:
 
 async def claim(connection: engine.Connection, wanted: Sequence[Wanted]) -> dict[str, Taken]:
     """Take those of these jobs that are due and that nobody holds, in one statement. None is wanted twice."""
-    taken = await _CLAIM.rows(connection, given=recordsets.text(wanted))
+    taken = await _CLAIM.rows(connection, given=recordsets.text(wanted), patience=PATIENCE)
     return {row["id"]: Taken(rows.job(row), row["body"] or {}, row["prices"] or {}) for row in taken}
 
 
 def still_held(**columns: str) -> str:
     """The beginning of a statement about claimed jobs. `given` is its parameter of that name: id, fence and lease_owner
-    of each, and these `columns`. `held` are those of them whose claim is still theirs who give it, locked in one order.
+    of each, and these `columns`. `held` are those of them whose claim is still theirs who give it, locked in one order;
+    the parameter `patience` is how long any lock is waited for, until the transaction ends.
     """
     shape = recordsets.shaped("given", id="text", fence="bigint", lease_owner="text", **columns)
     return f"""
-        WITH given AS MATERIALIZED (SELECT * FROM {shape}),
+        WITH given AS MATERIALIZED (SELECT given.*, {_PATIENCE} FROM {shape}),
         held AS MATERIALIZED (
           SELECT given.* FROM jobs JOIN given ON jobs.id = given.id
           WHERE jobs.id = ANY(ARRAY(SELECT id FROM given)) AND {FENCED} ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
@@ -142,13 +150,21 @@ async def release(connection: engine.Connection, job: jobs.Job, step: states.Ste
     return await write(connection, job, lease_owner=None, step=step, due_at=due, ring_at=due, rings=rings)
 
 
+def _free(*wanted: sa.ColumnElement[bool] | sa.TextClause) -> sa.ScalarSelect[str]:
+    """The ids of these jobs, locked in one order. Those whose rows somebody holds are left for the next time: one of
+    them must not keep all others waiting, nor whoever looks after them.
+    """
+    found = sa.select(_JOBS.c.id).where(*wanted).order_by(_JOBS.c.id)
+    return found.with_for_update(key_share=True, skip_locked=True).scalar_subquery()
+
+
 async def release_dead(connection: engine.Connection) -> list[str]:
-    """Give back what silent processes hold; answers the ids of their jobs."""
+    """Give back what silent processes hold; answers the ids of their jobs. Rows that are held are left out."""
     processes = process_tables.processes
     alive = sa.select(processes.c.id).where(processes.c.lease_until_at > sa.func.now())
     freed = await connection.execute(
         sa.update(_JOBS)
-        .where(_JOBS.c.lease_owner.is_not(None), _JOBS.c.lease_owner.not_in(alive))
+        .where(_JOBS.c.id.in_(_free(_JOBS.c.lease_owner.is_not(None), _JOBS.c.lease_owner.not_in(alive))))
         .values(lease_owner=None, due_at=sa.func.now(), ring_at=sa.func.now(), rings=0)
         .returning(_JOBS.c.id)
     )
@@ -162,13 +178,15 @@ async def held(connection: engine.Connection, owner: str) -> dict[str, int]:
 
 
 async def drop(connection: engine.Connection, owner: str, fences: Mapping[str, int], due_at: datetime) -> None:
-    """Give back claims that were dropped, to be done again at `due_at`. Claims made since are left alone."""
-    for job_id, fence in sorted(fences.items()):
-        await connection.execute(
-            sa.update(_JOBS)
-            .where(_JOBS.c.id == job_id, _JOBS.c.fence == fence, _JOBS.c.lease_owner == owner)
-            .values(lease_owner=None, due_at=due_at, ring_at=due_at, rings=0)
-        )
+    """Give back claims that were dropped, to be done again at `due_at`. Claims made since are left alone, and rows that
+    are held.
+    """
+    dropped = sa.tuple_(_JOBS.c.id, _JOBS.c.fence).in_(list(fences.items()))
+    await connection.execute(
+        sa.update(_JOBS)
+        .where(_JOBS.c.id.in_(_free(dropped, _JOBS.c.lease_owner == owner)))
+        .values(lease_owner=None, due_at=due_at, ring_at=due_at, rings=0)
+    )
 
 
 def _ring() -> prepared.Prepared:
@@ -205,11 +223,11 @@ async def ring(connection: engine.Connection, now: datetime, limit: int) -> list
 
 async def unring(connection: engine.Connection, job_ids: Sequence[str], again_at: datetime) -> None:
     """The doorbells of these jobs could not be sent: it does not count, and they are rung for again soon. Otherwise
-    a long outage of the broker would be followed by a long silence.
+    a long outage of the broker would be followed by a long silence. Rows that are held are left out.
     """
     await connection.execute(
         sa.update(_JOBS)
-        .where(_JOBS.c.id.in_(job_ids), sa.text(tables.RUNNING))
+        .where(_JOBS.c.id.in_(_free(_JOBS.c.id.in_(job_ids), sa.text(tables.RUNNING))))
         .values(ring_at=again_at, rings=sa.func.greatest(_JOBS.c.rings - 1, 1))
     )
 
@@ -244,18 +262,17 @@ async def next_due(connection: engine.Connection) -> datetime | None:
 
 async def make_overdue_due(connection: engine.Connection, now: datetime, collect_grace_seconds: int) -> list[str]:
     """Wake jobs whose deadline has passed, so that a worker ends them. A job that is collecting is paid for
-    already, and gets `collect_grace_seconds` more. Those still waiting for their turn are woken some at a time.
+    already, and gets `collect_grace_seconds` more. Those still waiting for their turn are woken some at a time. Rows
+    that are held are left out.
     """
     grace = timedelta(seconds=collect_grace_seconds)
     passed = sa.or_(
         sa.and_(_JOBS.c.step != states.Step.COLLECT, _JOBS.c.deadline_at <= now),
         _JOBS.c.deadline_at <= now - grace,
     )
+    asleep = _free(_ACTIVE, _JOBS.c.deadline_at <= now, passed, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at > now)
     woken = await connection.execute(
-        sa.update(_JOBS)
-        .where(_ACTIVE, _JOBS.c.deadline_at <= now, passed, _JOBS.c.lease_owner.is_(None), _JOBS.c.due_at > now)
-        .values(due_at=now, ring_at=now, rings=0)
-        .returning(_JOBS.c.id)
+        sa.update(_JOBS).where(_JOBS.c.id.in_(asleep)).values(due_at=now, ring_at=now, rings=0).returning(_JOBS.c.id)
     )
     waiting = (
         sa.select(_JOBS.c.id)

@@ -59,11 +59,15 @@ _END = prepared.Prepared(
 )
 
 
-async def end(connection: engine.Connection, ends: Sequence[End], now: datetime) -> dict[str, asyncpg.Record]:
+async def end(
+    connection: engine.Connection, ends: Sequence[End], now: datetime, patience: str
+) -> dict[str, asyncpg.Record]:
     """End those that are still claimed, and forget what came inline for them: it is in the storage, or of no use.
-    Answers their rows by id, with the `receivers` that want to hear of it and the event's number.
+    Answers their rows by id, with the `receivers` that want to hear of it and the event's number. From here to the end
+    of the transaction, `patience` is how long any lock is waited for (Postgres' words).
     """
-    rows = await _END.rows(connection, given=recordsets.text([_given(each, now) for each in ends]))
+    given = recordsets.text([_given(each, now) for each in ends])
+    rows = await _END.rows(connection, given=given, patience=patience)
     return {row["id"]: row for row in rows}
 
 

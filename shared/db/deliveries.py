@@ -157,12 +157,14 @@ def with_event(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 async def release_dead(connection: engine.Connection) -> int:
-    """Give back what silent processes hold, as it was; answers how many. The try they were making is made again."""
+    """Give back what silent processes hold, as it was; answers how many. The try they were making is made again. Rows
+    that are held are left for the next time.
+    """
     processes = process_tables.processes
     alive = sa.select(processes.c.id).where(processes.c.lease_until_at > sa.func.now())
-    freed = await connection.execute(
-        sa.update(_D).where(_D.c.lease_owner.is_not(None), _D.c.lease_owner.not_in(alive)).values(lease_owner=None)
-    )
+    silent = sa.select(_D.c.id).where(_D.c.lease_owner.is_not(None), _D.c.lease_owner.not_in(alive)).order_by(_D.c.id)
+    free = silent.with_for_update(key_share=True, skip_locked=True).scalar_subquery()
+    freed = await connection.execute(sa.update(_D).where(_D.c.id.in_(free)).values(lease_owner=None))
     return freed.rowcount
 
 

@@ -9,11 +9,13 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 import yarl
 
-from shared.outbound import clients, targets
+from shared.outbound import clients, encodings, targets
 
 REDIRECTS = 3
 STALL_SECONDS = 30.0
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=STALL_SECONDS, sock_read=STALL_SECONDS)
+# There is little to gain for films and pictures. Who compresses all the same is understood (encodings.py).
+_PLAIN = {"Accept-Encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -35,7 +37,7 @@ class ForbiddenUrlError(DownloadError):
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An open answer: what the server claims it is, how long, and its bytes."""
+    """An open answer: what the server claims it is, how long on the line, and its bytes, unpacked."""
 
     media_type: str | None
     size_bytes: int | None
@@ -89,7 +91,9 @@ class Downloader:
         try:
             # As it is: signed URLs do not bear to be quoted anew. But what is not ASCII cannot go over the line.
             target = yarl.URL(url, encoded=url.isascii())
-            return await session.get(target, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+            return await session.get(
+                target, headers={**headers, **_PLAIN}, timeout=_TIMEOUT, allow_redirects=False, auto_decompress=False
+            )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _classified(error) from error
 
@@ -142,10 +146,15 @@ def _checked(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     try:
+        body = encodings.Body(response.headers.get("content-encoding", ""))
         while chunk := await _next(response):
-            yield chunk
+            for piece in body.unpack(chunk):
+                yield piece
+        body.end()
     except (aiohttp.ClientError, OSError) as error:
         raise DownloadError(f"the download broke off: {type(error).__name__}") from error
+    except encodings.EncodingError as error:
+        raise DownloadError(f"the download cannot be unpacked: {error}") from error
 
 
 async def _next(response: aiohttp.ClientResponse) -> bytes:

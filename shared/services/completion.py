@@ -21,6 +21,7 @@ _EVENTS = {
     states.JobStatus.CANCELLED: domain_events.EventType.JOB_CANCELLED,
     states.JobStatus.EXPIRED: domain_events.EventType.JOB_EXPIRED,
 }
+_PATIENCE = f"{engine.LOCK_SECONDS}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ async def complete(
 async def _complete(db: engine.Database, wanted: Sequence[_Completion]) -> list[jobs.Job | Exception]:
     async with db.brisk() as connection:
         # One moment for all: the money of a group belongs into one window of a budget.
-        ended = await _end(connection, [each.end for each in wanted], max(each.now for each in wanted))
+        now = max(each.now for each in wanted)
+        ended = await _end(connection, [each.end for each in wanted], now, claims.PATIENCE)
     return [ended.get(each.end.job.id) or claims.LostClaimError(each.end.job.id) for each in wanted]
 
 
@@ -73,16 +75,18 @@ async def end(
             await attempts.note(connection, attempt_id, cost_micros=0 if job.is_test else micros)
         for attempt_id, status in given_up.items():
             await attempts.change(connection, attempt_id, status, finished_at=now)
-        ended = (await _end(connection, [completion.End(job, ending.status, ending)], now)).get(job.id)
+        ended = (await _end(connection, [completion.End(job, ending.status, ending)], now, _PATIENCE)).get(job.id)
         if ended is None:
             raise claims.LostClaimError(job.id)
     metrics.job_ended(ended)
     return ended
 
 
-async def _end(connection: engine.Connection, ends: Sequence[completion.End], now: datetime) -> dict[str, jobs.Job]:
+async def _end(
+    connection: engine.Connection, ends: Sequence[completion.End], now: datetime, patience: str
+) -> dict[str, jobs.Job]:
     """The jobs that were still claimed, as they are now."""
-    ended = await completion.end(connection, ends, now)
+    ended = await completion.end(connection, ends, now, patience)
     still = [each for each in ends if each.job.id in ended]
     # After the fenced write: a ghost learns that its claim is lost, not that its outputs are there already.
     await output_rows.insert_all(connection, [output for each in still for output in each.stored])

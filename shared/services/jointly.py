@@ -1,7 +1,8 @@
 """Steps of jobs that come at the same moment are done together: one statement or transaction for all of them.
 
 A step that comes alone is done at once; what comes meanwhile is the next group (shared/gathering.py). In a group, each
-job still has its own claim, attempt and outcome: whoever lost its claim is left out, and alone hears of it.
+job still has its own claim, attempt and outcome: whoever lost its claim is left out, and alone hears of it. A group
+that fails, or would have to wait for a row that somebody holds, is taken apart: then each goes alone.
 """
 
 import asyncio
@@ -13,14 +14,23 @@ from typing import Generic, TypeVar
 import structlog
 
 from shared import gathering, logs
-from shared.db import engine
+from shared.db import engine, outages
 
 A = TypeVar("A")
 R = TypeVar("R")
 # Answers for its items in their order; an exception is raised for that item alone.
 Work = Callable[[engine.Database, Sequence[A]], Awaitable[Sequence[R | Exception]]]
 
+# A step that goes alone is done again for so long, if only the database is in the way.
+PATIENCE_SECONDS = 10.0
+# Without a connection: whoever waits for a row, or for Postgres, must not keep one from the others.
+PAUSE_SECONDS = 0.5
+
 _log: structlog.stdlib.BoundLogger = logs.get(__name__)
+
+
+class _ApartError(Exception):
+    """The group was taken apart; this item has to go alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +42,14 @@ class _Item(Generic[A]):
 async def do(db: engine.Database, work: Work[A, R], job_id: str, value: A) -> R:
     """Do this step of a job; no job is twice in a group. Raises what the work says of this item. If the work itself
     raises, each item is done again by itself: one that is bad never stops others. So a work writes nothing unless the
-    claim still holds. Inside `together`: joins that transaction, alone.
+    claim still holds, and waits for no lock for long. Inside `together`: joins that transaction, alone.
     """
     if db.is_together:
         [answer] = await work(db, [value])
     else:
         answer = await _gathering(db, work).do(_Item(job_id, value))
+    if isinstance(answer, _ApartError):
+        answer = await _alone(db, work, value)
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -53,8 +65,21 @@ async def _do_all(db: engine.Database, work: Work[A, R], items: Sequence[_Item[A
     try:
         return list(await work(db, [item.value for item in items]))
     except Exception as error:  # noqa: BLE001 - theirs to answer
-        if len(items) == 1:
+        if len(items) == 1 and not outages.is_outage(error):
             return [error]
         _log.warning("group_taken_apart", jobs=len(items), error=type(error).__name__)
-    alone = await asyncio.gather(*(_do_all(db, work, [item]) for item in items))
-    return [answer for [answer] in alone]
+    return [_ApartError()] * len(items)
+
+
+async def _alone(db: engine.Database, work: Work[A, R], value: A) -> R | Exception:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + PATIENCE_SECONDS
+    while True:
+        try:
+            [answer] = await work(db, [value])
+        except Exception as error:
+            if not outages.is_outage(error) or loop.time() >= give_up_at:
+                raise
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return answer

@@ -2,12 +2,13 @@
 1.2 ms and a thread for it, this 0.3. Whatever goes wrong here, boto3 does it again, and knows what to call it.
 """
 
+import ssl
 import time
 from urllib.parse import quote
 
 import aiohttp
 import yarl
-from botocore import auth, awsrequest, credentials
+from botocore import auth, awsrequest, credentials, session
 
 LARGEST_BYTES = 1024 * 1024
 CONNECT_SECONDS = 3
@@ -63,7 +64,14 @@ class Puts:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=_trusted()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
             )
         return self._session
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    """The authorities that boto3 is told of (AWS_CA_BUNDLE), else those of the machine. Raises OSError."""
+    bundle: str | None = session.get_session().get_config_variable("ca_bundle")
+    return ssl.create_default_context(cafile=bundle) if bundle else True

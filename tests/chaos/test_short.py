@@ -7,7 +7,11 @@ from tests.chaos import load, run, schedule
 SECONDS = 30.0
 JOBS = 180
 # They take longer to end than this test has: their patience is tried by `make chaos`.
-PATIENT = ("slow", "hang", "lost", "odd", "cut-always", "cut-always-plain", "cut-always-searchable", "throttle")
+PATIENT = (
+    *("slow", "hang", "lost", "odd", "cut-always", "cut-always-plain", "cut-always-searchable", "throttle"),
+    # If the first answer is lost, those that refuse for ever under the same key are waited for two minutes.
+    *("error200", "unavailable"),
+)
 
 
 @pytest.mark.timeout(150)

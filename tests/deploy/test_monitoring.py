@@ -11,6 +11,7 @@ from prometheus_client import core
 
 from shared import metrics
 from shared.db import metrics as metric_rows
+from shared.db import upkeep as upkeep_rows
 from shared.services import metrics as services
 from tests.conventions import tree
 
@@ -32,6 +33,7 @@ def exposed() -> dict[str, set[str]]:
     """Every series there is, with its labels."""
     gauges = services.Gauges(NoDatabase(), NoDatabase())  # type: ignore[arg-type] # see above
     gauges._parts = {"storage": True}  # noqa: SLF001 - as if somebody had looked
+    gauges._backlog = upkeep_rows.Backlog(0, 0, 0, 0, 0)  # noqa: SLF001 - nor that
     gauges._last = metric_rows.Snapshot((), {}, {}, 0, 0, NOTHING)  # noqa: SLF001 - a snapshot without reading one
     families: list[core.Metric] = list(gauges.collect())
     found = {sample.name: set(sample.labels) for family in families for sample in family.samples}
@@ -48,11 +50,14 @@ def _series(family: core.Metric) -> list[str]:
     return [family.name + ending for ending in endings]
 
 
-def expressions() -> list[str]:
+def shown() -> list[str]:
     board: dict[str, Any] = json.loads((FOLDER / "grafana.json").read_text())
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def expressions() -> list[str]:
     rules = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
-    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    return asked + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    return shown() + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("expression", expressions())
@@ -71,6 +76,12 @@ def test_every_figure_exists_and_has_the_labels_it_is_asked_by(expression: str, 
 def test_the_brackets_of_every_expression_are_closed() -> None:
     for expression in expressions():
         assert all(expression.count(left) == expression.count(right) for left, right in ("()", "{}", "[]"))
+
+
+def test_what_an_alert_watches_is_also_shown() -> None:
+    watched = {name for expression in expressions() for name in NAME.findall(expression)}
+    # The database is one of the parts.
+    assert {name for name in watched if name not in " ".join(shown())} == {"genqueue_database_up"}
 
 
 def test_what_is_counted_is_shown_or_watched(exposed: dict[str, set[str]]) -> None:

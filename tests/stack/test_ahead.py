@@ -56,10 +56,10 @@ def command(*argv: str, ahead: tuple[str, ...] = ("http.server",), **env: str) -
     return children.Command("web", (sys.executable, "-m", *argv), environ, stage=1, ahead=ahead)
 
 
-async def told(keeper: supervisor.Supervisor, *argv: str) -> dict[str, Any]:
+async def told(keeper: supervisor.Supervisor, *argv: str, ahead: tuple[str, ...] = ("http.server",)) -> dict[str, Any]:
     """What told.py says it was told, once its exit code is known."""
     with pytest.raises(faults.StartError, match="code 7"):
-        await keeper.run(command(TOLD, *argv, LATE="2"))
+        await keeper.run(command(TOLD, *argv, ahead=ahead, LATE="2"))
     said: dict[str, Any] = json.loads((keeper.folder.logs / "web.log").read_text())
     return said
 
@@ -117,6 +117,18 @@ async def test_when_the_interpreter_dies_on_the_way_it_starts_by_itself_and_once
     await asyncio.sleep(0)  # it has asked, and waits for the answer
     waiting.kill()
     assert (await asked)["argv"] == ["again"]
+
+
+async def test_when_the_interpreter_dies_as_it_forks_the_process_is_started_once(
+    keeper: supervisor.Supervisor, waiting: psutil.Process, gone: Callable[..., Any]
+) -> None:
+    """Its pid is told by the process itself; that there is none is known only when none of the three is left."""
+    others = set(psutil.Process().children())
+    said = await told(keeper, "once", ahead=("http.server", "tests.stack.dies_when_it_forks"))
+    assert (said["argv"], said["imported"]) == (["once"], True)
+    await gone([waiting])
+    # The one between them is nobody's to wait for but ours.
+    psutil.wait_procs(set(psutil.Process().children()) - others, DEADLINE_SECONDS)
 
 
 @pytest.mark.parametrize(

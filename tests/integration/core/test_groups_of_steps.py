@@ -62,10 +62,11 @@ async def claimed(database: engine.Database, by: acceptance.Sender) -> list[clai
     return taken
 
 
-async def begun(database: engine.Database, held: Sequence[claims.Claim]) -> list[Any]:
-    def candidate(claim: claims.Claim) -> routing.Candidate:
-        return routing.decide(claim.request, money.CATALOG, money.USABLE).candidates[0]
+def candidate(claim: claims.Claim) -> routing.Candidate:
+    return routing.decide(claim.request, money.CATALOG, money.USABLE).candidates[0]
 
+
+async def begun(database: engine.Database, held: Sequence[claims.Claim]) -> list[Any]:
     return await all_of([asks.begin(database, claim.job, candidate(claim), 0, 1, clock.now()) for claim in held])
 
 
@@ -125,9 +126,11 @@ async def test_a_bad_one_never_stops_the_others_of_its_group(
 ) -> None:
     kept, sizes, end = await delivered(database, by), list[int](), completion_rows.end
 
-    async def note(connection: engine.Connection, ends: Sequence[completion_rows.End], now: datetime) -> Any:
+    async def note(
+        connection: engine.Connection, ends: Sequence[completion_rows.End], now: datetime, patience: str
+    ) -> Any:
         sizes.append(len(ends))
-        return await end(connection, ends, now)
+        return await end(connection, ends, now, patience)
 
     monkeypatch.setattr(completion_rows, "end", note)
     bad = kept[4][0].job.id

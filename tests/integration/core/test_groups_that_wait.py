@@ -13,7 +13,7 @@ from shared.db import claims as claim_rows
 from shared.db import engine
 from shared.db import events as event_rows
 from shared.db import ledger as ledger_rows
-from shared.domain import outputs
+from shared.domain import outputs, states
 from shared.services import acceptance, asks, attempts, claims, completion
 from tests.integration.core import test_groups_of_steps as steps
 from tests.integration.tenants import money
@@ -80,11 +80,12 @@ async def test_ending(database: engine.Database, by: acceptance.Sender, change: 
         assert await ledger_rows.imbalances(connection) == []
 
 
-async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
-    database: engine.Database, by: acceptance.Sender, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("jobs", [1, steps.JOBS])
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice_and_leaves_nobody_in_doubt(
+    database: engine.Database, by: acceptance.Sender, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
-    """The group is repeated one by one: each finds that it was sent, and nobody asks its provider."""
-    held, append, sizes = await steps.claimed(database, by), event_rows.append_all, list[int]()
+    """The group is repeated one by one: each finds that it was sent at its own moment, so it was not asked yet."""
+    held, append, sizes = (await steps.claimed(database, by))[:jobs], event_rows.append_all, list[int]()
     pairs = list(zip(held, await steps.begun(database, held), strict=True))
 
     async def append_and_lose(connection: engine.Connection, told: Sequence[event_rows.Told]) -> None:
@@ -98,10 +99,12 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     answers = await steps.all_of(
         [asks.mark_sent(database, claim.job, attempt, clock.now()) for claim, attempt in pairs]
     )
-    assert sizes[0] > 1
-    assert all(isinstance(answer, attempt_rows.StaleAttemptError) for answer in answers)
+    assert sizes == [jobs, *[0] * jobs]
     async with database.transaction() as connection:
         written = await attempt_rows.of_jobs(connection, [claim.job.id for claim in held])
-    assert [(len(own), own[0].ask_count) for own in written.values()] == [(1, 1)] * steps.JOBS
+    assert [written[claim.job.id] for claim in held] == [[sent] for sent in answers]
+    assert {(sent.status, sent.ask_count) for sent in answers} == {(states.AttemptStatus.SENT, 1)}
     for claim in held:
         assert await steps.told(database, claim.job) == ["job.queued", "job.started"]
+    again = await steps.all_of([asks.mark_sent(database, claim.job, sent, clock.now()) for claim, sent in pairs])
+    assert {type(answer) for answer in again} == {attempt_rows.StaleAttemptError}

@@ -1,10 +1,12 @@
 """Fetching results from servers that do not keep to the rules: it ends, and with an error that says what to do next."""
 
 import asyncio
+import gzip
+import random
 
 import pytest
 
-from shared.outbound import addresses, downloads, targets
+from shared.outbound import addresses, downloads, encodings, targets
 from tests.integration.outbound import test_leaving
 
 LOOPBACK = addresses.parse_networks(["127.0.0.0/8"])
@@ -30,6 +32,52 @@ async def test_only_what_cannot_go_over_the_line_is_quoted(path: str, asked: byt
     async with test_leaving.listening(OK) as listener:
         assert await fetched(listener.url + path) == b"ok"
         assert listener.heard[0].split(b" ")[1] == asked
+
+
+def answer(body: bytes, encoding: str) -> bytes:
+    """As a proxy sends it that kept what it had: the length is that of these bytes."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+TEXT = b"a line of a text\n" * 100_000
+NOISE = random.Random(1).randbytes(400_000)  # noqa: S311 - not a secret
+
+
+@pytest.mark.parametrize("text", [b"x", TEXT, NOISE, b""])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "aws-chunked,gzip"])
+async def test_what_comes_compressed_is_unpacked_though_nobody_asked_for_it(text: bytes, encoding: str) -> None:
+    async with test_leaving.listening(answer(gzip.compress(text) + gzip.compress(text), encoding)) as listener:
+        assert await fetched(listener.url) == text * 2
+        assert b"accept-encoding: identity" in listener.heard[0].lower()
+
+
+@pytest.mark.parametrize("encoding", ["identity", "aws-chunked"])
+async def test_what_is_not_compressed_is_left_as_it_is(encoding: str) -> None:
+    packed = gzip.compress(TEXT)
+    async with test_leaving.listening(answer(packed, encoding)) as listener:
+        assert await fetched(listener.url) == packed
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 500, len(gzip.compress(NOISE)) - 1])
+async def test_a_compressed_body_that_was_cut_short_is_no_body(missing: int) -> None:
+    """Half a text is a text, and half a file of rows is one, too: nobody would notice later."""
+    async with test_leaving.listening(answer(gzip.compress(NOISE)[:-missing], "gzip")) as listener:
+        with pytest.raises(downloads.DownloadError, match="cut short"):
+            await fetched(listener.url)
+
+
+@pytest.mark.parametrize(("body", "encoding"), [(b"plain", "gzip"), (gzip.compress(TEXT) + b"x", "gzip"), (b"x", "br")])
+async def test_a_body_that_cannot_be_unpacked_is_no_body(body: bytes, encoding: str) -> None:
+    async with test_leaving.listening(answer(body, encoding)) as listener:
+        with pytest.raises(downloads.DownloadError, match="unpacked"):
+            await fetched(listener.url)
+
+
+def test_a_small_body_that_means_a_large_one_comes_in_pieces() -> None:
+    pieces = list(encodings.Body("gzip").unpack(gzip.compress(bytes(100_000_000))))
+    assert sum(map(len, pieces)) == 100_000_000
+    assert max(map(len, pieces)) <= encodings.PIECE_BYTES
 
 
 async def test_a_redirect_to_no_url_is_refused() -> None:
