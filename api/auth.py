@@ -85,6 +85,9 @@ class _Memory:
     until: float
 
 
+_Looks = dict[str, asyncio.Task[key_rows.Holder | None]]
+
+
 class Keys:
     """The keys that are accepted: the admin key of the settings, and those in the database."""
 
@@ -96,7 +99,7 @@ class Keys:
         self._counters = counters
         self._bad_keys_per_minute = bad_keys_per_minute
         self._remembered: dict[str, _Memory] = {}
-        self._looks: dict[str, asyncio.Task[key_rows.Holder | None]] = {}
+        self._looks: _Looks = {}
 
     def forget(self) -> None:
         """Trust nothing that is remembered: some key has changed."""
@@ -148,14 +151,14 @@ class Keys:
 
     async def _look(self, digest: str) -> key_rows.Holder | None:
         """One look for all who come with the key at the moment it is trusted no longer: of a busy one, dozens do."""
-        look = self._looks.get(digest)
-        if look is None:
+        looks = self._looks
+        if digest not in looks:
             # It goes on if the request that happened to be first is given up.
-            look = self._looks[digest] = asyncio.create_task(self._look_up(digest), context=contextvars.Context())
-        return await asyncio.shield(look)
+            looks[digest] = asyncio.create_task(self._look_up(digest, looks), context=contextvars.Context())
+        return await asyncio.shield(looks[digest])
 
-    async def _look_up(self, digest: str) -> key_rows.Holder | None:
-        looks, until = self._looks, asyncio.get_running_loop().time() + REMEMBERED_SECONDS
+    async def _look_up(self, digest: str, looks: _Looks) -> key_rows.Holder | None:
+        until = asyncio.get_running_loop().time() + REMEMBERED_SECONDS
         try:
             holder = await key_services.find(self._db, digest, clock.now())
         finally:

@@ -8,7 +8,7 @@ import asgi_lifespan
 import httpx
 import pytest
 
-from api import app
+from api import app, auth
 from shared import clock, settings
 from shared.db import engine
 from shared.domain import keys
@@ -42,9 +42,10 @@ class House:
         made = httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers, timeout=60)
         return await self._exits.enter_async_context(made)
 
-    def forget(self, which: int = 0) -> None:
-        """What a process does that hears of a change of keys."""
-        self._apps[which].state.parts.keys.forget()
+    def known_keys(self, which: int = 0) -> auth.Keys:
+        """What a process knows of keys."""
+        known: auth.Keys = self._apps[which].state.parts.keys
+        return known
 
     async def operator(self, which: int = 0) -> httpx.AsyncClient:
         return await self.client(self.configured.admin_key.get_secret_value(), which)
