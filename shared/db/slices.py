@@ -107,7 +107,7 @@ async def ring(
     held = sa.func.coalesce(mine, sa.text("'{}'::int[]")).label("held")
     most = _B.c.wishes["max_concurrency"].as_integer().label("most")
     due = await connection.execute(
-        sa.select(_B.c.number, _B.c.id, _B.c.tenant_id, _B.c.status, _B.c.queued, most, held)
+        sa.select(_B.c.number, _B.c.id, _B.c.tenant_id, _B.c.status, _B.c.queued, _B.c.deadline_at, most, held)
         .where(_B.c.status.in_(sorted(batches.WORKING)), _B.c.ring_at <= now)
         .order_by(_B.c.priority.desc(), _B.c.rung_at)
         .limit(RUNG_AT_ONCE)
@@ -117,7 +117,7 @@ async def ring(
     if not found:
         return []
     tenants, busy, workers = await _crowd(connection)
-    waiting = [shares.Waiting(row.id, row.tenant_id, len(row.held), _wanted(row, rows_per_slice)) for row in found]
+    waiting = [shares.Waiting(row.id, row.tenant_id, len(row.held), _wanted(row, now, rows_per_slice)) for row in found]
     given = shares.of(waiting, tenants, busy, workers * slots_per_worker)
     rung = [row.number for row in found if given[row.id]]
     later = sa.literal(now) + sa.func.make_interval(0, 0, 0, 0, 0, 0, RING_AGAIN_SECONDS)
@@ -127,8 +127,8 @@ async def ring(
     return [(batch_id, count) for batch_id, count in given.items() if count]
 
 
-def _wanted(row: Any, rows_per_slice: int) -> int:  # noqa: ANN401 - a row of the query above
-    if row.status != batches.BatchStatus.IN_PROGRESS:
+def _wanted(row: Any, now: datetime, rows_per_slice: int) -> int:  # noqa: ANN401 - a row of the query above
+    if row.status != batches.BatchStatus.IN_PROGRESS or (row.deadline_at is not None and row.deadline_at <= now):
         return 1
     return shares.wanted(row.queued, row.most, row.held, rows_per_slice)
 

@@ -23,12 +23,13 @@ Supply = slices.Supply
 @dataclass(frozen=True, slots=True)
 class InHand:
     """What a slice goes on having in hand: rows in the air, and rows that wait for others to come back. `ahead`: how
-    many may wait for each that may be in the air.
+    many may wait for each that may be in the air, of which there are `width` at most.
     """
 
     in_the_air: int = 0
     waiting: int = 0
     ahead: int = 0
+    width: int = slices.USUAL_CONCURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ async def turn(
 
 async def _fill(this: _Turn, held: InHand) -> Taken:
     air = held.in_the_air
-    at_once = air + await shares.room(this.connection, this.batch, this.supply, this.here.number, air)
+    room = await shares.room(this.connection, this.batch, this.supply, this.here.number, air)
+    at_once = min(air + room, held.width)
     room = min(this.supply.room, at_once * (1 + held.ahead) - air - held.waiting)
     return Taken(await _take(this, room) if room > 0 else (), at_once)
 

@@ -100,6 +100,8 @@ async def test_every_row_has_one_outcome_whatever_dies_and_a_retry_brings_the_re
     assert ROWS * 0.01 < counts["failed"] < ROWS * 0.1
     summary = (await provider.get("/record/summary")).json()
     assert summary["charged_twice"] == []
+    # Those who were killed had rows in hand, and their answers were lost.
+    assert summary["deduplicated"] > 0
     assert summary["charged_micros"] == ended["cost_micros"] == counts["completed"] * 500
 
     await provider.delete("/faults")

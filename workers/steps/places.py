@@ -15,7 +15,7 @@ class SlicePlaces:
 
     def __init__(self, room: capacity.Capacity, slice_number: int) -> None:
         self._room = room
-        # Others have come so near that no row should wait at the expense of theirs.
+        # Rows did not get the places they would wait with: from now on none waits, lest it be at others' expense.
         self.crowded = False
         self._in_hand: dict[str, Counter[int]] = {}
         # What came back since the last `fill`: so many more will be asked there.

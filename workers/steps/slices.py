@@ -94,7 +94,7 @@ async def _when_again(at: context.Context, batch: batches.Batch) -> datetime:
 
 class Stream:
     """Keeps up to a slice of rows in the air for one turn: as answers come, others are asked. Where answers come
-    quickly, as many rows wait in hand: they are asked while the answers are written down.
+    quickly, twice as many rows wait in hand: they are asked while the answers are written down.
     """
 
     def __init__(self, at: context.Context, here: slice_services.Slice) -> None:
@@ -150,7 +150,7 @@ class Stream:
     async def _turn(self, results: list[slice_services.Result], room: int) -> None:
         supply, now = replace(batch_rows.supply(self._at, room), leave=self._places.known), clock.now()
         # What comes back from now on is in the air for the books.
-        held = slice_turns.InHand(len(self._air), len(self._waiting), self._ahead())
+        held = slice_turns.InHand(len(self._air), len(self._waiting), self._ahead(), self._width)
         taken = slice_turns.Taken()
         # Answers are paid for: while Postgres is away they are kept, and written down when it is back.
         async for attempt in tenacity.AsyncRetrying(

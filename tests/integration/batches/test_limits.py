@@ -1,7 +1,7 @@
 """Rows obey the limits of endpoints and keys as single jobs do: beyond them they wait, and never fail."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -151,7 +151,12 @@ class TestOfRowsThatWait:
         return counted
 
     async def test_a_batch_whose_slice_is_full_is_rung_for_no_more(
-        self, send: conftest.Send, drive: conftest.Drive, worker: context.Context, api: httpx.AsyncClient
+        self,
+        send: conftest.Send,
+        drive: conftest.Drive,
+        worker: context.Context,
+        api: httpx.AsyncClient,
+        pass_deadline: Callable[[str], Awaitable[None]],
     ) -> None:
         batch = (await send(names(200), **TEXT, max_concurrency="5", dry_run="true")).json()
         await drive(batch["id"], "ready")
@@ -169,6 +174,10 @@ class TestOfRowsThatWait:
         assert await rung(3) == []
         await slice_turns.turn(worker.db, here, [], replace(supply, room=0), clock.now(), slice_turns.InHand(2))
         assert await rung(5) == [(batch["id"], 1)]
+        await slice_turns.turn(worker.db, here, [], supply, clock.now(), slice_turns.InHand(2))
+        assert await rung(7) == []
+        await pass_deadline(batch["id"])
+        assert await rung(9) == [(batch["id"], 1)]
         await slice_services.end(worker.db, here.number, here.batch, clock.now())
 
     async def test_they_are_in_hand_and_not_in_the_air(
@@ -203,6 +212,19 @@ class TestOfRowsThatWait:
         batch = (await send(names(60), **TEXT, max_concurrency="5")).json()
         assert (await drive(batch["id"]))["counts"]["completed"] == 60
         assert max(in_hand) <= 5
+
+
+class TestOfSlices:
+    @pytest.fixture
+    def limits(self) -> dict[str, Any]:
+        return {"concurrency": 1000, "requests_per_minute": 600_000}
+
+    async def test_no_more_rows_are_in_the_air_than_a_slice_takes(
+        self, send: conftest.Send, drive: conftest.Drive, watcher: Watcher
+    ) -> None:
+        batch = (await send(names(600), **TEXT)).json()
+        assert (await drive(batch["id"]))["counts"]["completed"] == 600
+        assert (watcher.most, watcher.all) == (conftest.SMALL["slice_rows"], 600)
 
 
 class TestOfRates:
