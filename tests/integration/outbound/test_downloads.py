@@ -45,9 +45,11 @@ NOISE = random.Random(1).randbytes(400_000)  # noqa: S311 - not a secret
 
 
 @pytest.mark.parametrize("text", [b"x", TEXT, NOISE, b""])
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "aws-chunked,gzip"])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "aws-chunked,gzip"])
 async def test_what_comes_compressed_is_unpacked_though_nobody_asked_for_it(text: bytes, encoding: str) -> None:
-    async with test_leaving.listening(answer(gzip.compress(text) + gzip.compress(text), encoding)) as listener:
+    async with test_leaving.listening(
+        answer(gzip.compress(text) + gzip.compress(text) + bytes(600), encoding)
+    ) as listener:
         assert await fetched(listener.url) == text * 2
         assert b"accept-encoding: identity" in listener.heard[0].lower()
 
@@ -78,6 +80,11 @@ def test_a_small_body_that_means_a_large_one_comes_in_pieces() -> None:
     pieces = list(encodings.Body("gzip").unpack(gzip.compress(bytes(100_000_000))))
     assert sum(map(len, pieces)) == 100_000_000
     assert max(map(len, pieces)) <= encodings.PIECE_BYTES
+
+
+def test_members_without_content_do_not_go_on_for_ever() -> None:
+    with pytest.raises(encodings.EncodingError, match="nothing"):
+        list(encodings.Body("gzip").unpack(gzip.compress(b"") * 2 * encodings.MOST_EMPTY))
 
 
 async def test_a_redirect_to_no_url_is_refused() -> None:
