@@ -8,7 +8,8 @@ import collections
 import collections.abc
 import dataclasses
 import time
-import uuid
+
+import ulid
 
 from shared.providers.sandbox import accounts, asks, generations, record, variants
 
@@ -95,7 +96,8 @@ class Desk:
 
     def _new(self, caller: Caller, ask: asks.Ask) -> generations.Generation:
         return generations.Generation(
-            id=f"gen_{uuid.uuid4().hex}",
+            # In order of time: of random ones SQLite writes a page for each.
+            id=f"gen_{ulid.ULID().hex}",
             account=caller.account.name,
             ask=ask,
             model=ask.offer(),
