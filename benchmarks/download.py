@@ -1,9 +1,9 @@
 """A stored output by redirect, and streamed through the API, against the S3 server itself; and what four parallel
 streams add to the memory of the API.
 
-`python benchmarks/download.py [--megabytes 1000]`; prints `name ratio yardstick measured target` three times. A redirect
-costs one request, some 4 ms after a rest, whatever the size: 200 MB from this S3 server take no more than 50 ms. So
-the object is large, and the rounds are many: one takes less than a second.
+`python benchmarks/download.py [--megabytes 1000]`; prints `name ratio yardstick measured target` three times. A
+redirect costs one request, some 4 ms after a rest, whatever the size: 200 MB from this S3 server take no more than
+50 ms. So the object is large, and the rounds are many: one takes less than a second.
 """
 
 import argparse
