@@ -5,13 +5,13 @@ job still has its own claim, attempt and outcome: whoever lost its claim is left
 that fails, or would have to wait for a row that somebody holds, is taken apart: then each goes alone.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
+import tenacity
 
 from shared import gathering, logs
 from shared.db import engine, outages
@@ -72,14 +72,13 @@ async def _do_all(db: engine.Database, work: Work[A, R], items: Sequence[_Item[A
 
 
 async def _alone(db: engine.Database, work: Work[A, R], value: A) -> R | Exception:
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + PATIENCE_SECONDS
-    while True:
-        try:
+    answer: R | Exception = _ApartError()
+    async for attempt in tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(outages.is_outage),
+        wait=tenacity.wait_fixed(PAUSE_SECONDS),
+        stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    ):
+        with attempt:
             [answer] = await work(db, [value])
-        except Exception as error:
-            if not outages.is_outage(error) or loop.time() >= give_up_at:
-                raise
-            await asyncio.sleep(PAUSE_SECONDS)
-        else:
-            return answer
+    return answer
